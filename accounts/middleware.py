@@ -1,0 +1,26 @@
+"""Which organisation a request is about."""
+
+from collections.abc import Callable
+
+from django.http import HttpRequest, HttpResponse
+
+SESSION_KEY = "organization"
+
+
+def organization(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Set `request.memberships`, `request.membership` and `request.organization`, read anew for every request.
+
+    A person with several organisations works in the one chosen last; rights that end are gone with the next request.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        request.memberships, request.membership, request.organization = (), None, None
+        if request.user.is_authenticated:
+            request.memberships = list(request.user.memberships.select_related("organization"))
+            chosen = request.session.get(SESSION_KEY)
+            found = [m for m in request.memberships if m.organization.public_id == chosen] or request.memberships
+            if found:
+                request.membership, request.organization = found[0], found[0].organization
+        return get_response(request)
+
+    return middleware

@@ -1,0 +1,8 @@
+"""Addresses of organisations."""
+
+from django.urls import path
+
+from accounts import views
+
+app_name = "accounts"
+urlpatterns = [path("<str:public_id>/switch/", views.switch, name="switch")]

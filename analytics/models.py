@@ -1,0 +1,118 @@
+"""Usage: counted outcomes. The rows are written by the gateway's shipper in SQL (gateway/shipper.py), read by queries.py.
+
+The four metrics partition the requests: total = successful + QPS breaches (429) + other 4XX + 5XX. `product_id` 0 means that the path
+belonged to no product.
+"""
+
+import uuid
+
+from django.db import models
+
+NO_PRODUCT = 0
+
+
+class Counts(models.Model):
+    """What each usage row adds up."""
+
+    organization_id = models.BigIntegerField()
+    key_id = models.BigIntegerField()
+    product_id = models.BigIntegerField(default=NO_PRODUCT)
+    requests = models.BigIntegerField(default=0)
+    over_qps = models.BigIntegerField(default=0)
+    errors_4xx = models.BigIntegerField(default=0)
+    errors_5xx = models.BigIntegerField(default=0)
+    peak_qps = models.IntegerField(default=0)
+    duration_ms_sum = models.BigIntegerField(default=0)
+    duration_count = models.BigIntegerField(default=0)
+
+    class Meta:
+        abstract = True
+
+
+class UsageMinute(Counts):
+    """One key, product and string in one minute; kept 35 days, as the longest grace is 30."""
+
+    pk = models.CompositePrimaryKey("key_id", "minute", "product_id", "secret_number")
+    minute = models.DateTimeField()
+    secret_number = models.IntegerField(default=0)
+
+    class Meta:
+        db_table = "usage_minute"
+        indexes = [models.Index(fields=["organization_id", "minute"], name="usage_minute_organization")]
+
+
+class UsageHour(Counts):
+    """One key and product in one hour of the organisation's time zone; kept 13 months."""
+
+    pk = models.CompositePrimaryKey("key_id", "hour", "product_id")
+    hour = models.DateTimeField()
+
+    class Meta:
+        db_table = "usage_hour"
+        indexes = [models.Index(fields=["organization_id", "hour"], name="usage_hour_organization")]
+
+
+class UsageDay(Counts):
+    """One key and product on one date of the organisation's time zone; kept 5 years."""
+
+    pk = models.CompositePrimaryKey("key_id", "date", "product_id")
+    date = models.DateField()
+
+    class Meta:
+        db_table = "usage_day"
+        indexes = [models.Index(fields=["organization_id", "date"], name="usage_day_organization")]
+
+
+class UsageError(models.Model):
+    """Why requests failed: status and outcome of one key and product in one hour; kept 13 months."""
+
+    pk = models.CompositePrimaryKey("key_id", "hour", "product_id", "status", "outcome")
+    organization_id = models.BigIntegerField()
+    key_id = models.BigIntegerField()
+    product_id = models.BigIntegerField(default=NO_PRODUCT)
+    hour = models.DateTimeField()
+    status = models.SmallIntegerField()
+    outcome = models.CharField(max_length=24)
+    requests = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "usage_error"
+        indexes = [models.Index(fields=["organization_id", "hour"], name="usage_error_organization")]
+
+
+class RequestRecord(models.Model):
+    """One answered request, for support and explanations; kept REQUEST_LOG_DAYS. `key_id` is null when the string was unknown."""
+
+    at = models.DateTimeField(db_index=True)
+    tracking_id = models.CharField(max_length=100, db_index=True)
+    organization_id = models.BigIntegerField(null=True)
+    key_id = models.BigIntegerField(null=True)
+    product_id = models.BigIntegerField(default=NO_PRODUCT)
+    secret_number = models.IntegerField(default=0)
+    outcome = models.CharField(max_length=24)
+    status = models.SmallIntegerField()
+    host = models.CharField(max_length=255, blank=True)
+    network = models.CharField(max_length=50, blank=True)
+    client = models.CharField(max_length=60, blank=True)
+
+    class Meta:
+        db_table = "request_log"
+        indexes = [models.Index(fields=["key_id", "-at"], name="request_log_key")]
+
+    def __str__(self) -> str:
+        return self.tracking_id
+
+
+class JournalOffset(models.Model):
+    """How much of a gateway's journal segment is in the usage tables; moved in the transaction that adds the usage."""
+
+    segment = models.UUIDField(primary_key=True, default=uuid.uuid4)
+    node = models.CharField(max_length=100)
+    offset = models.BigIntegerField(default=0)
+    updated_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "gateway_journal"
+
+    def __str__(self) -> str:
+        return f"{self.node} {self.segment}"

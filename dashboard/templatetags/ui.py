@@ -1,0 +1,132 @@
+"""What every template may use: icons, marks, moments, numbers, addresses."""
+
+import datetime as dt
+from typing import Any
+
+from django import template
+from django.contrib.humanize.templatetags.humanize import intcomma
+from django.http import HttpRequest
+from django.templatetags.static import static
+from django.utils import timezone
+from django.utils.html import format_html
+from django.utils.safestring import SafeString
+
+register = template.Library()
+
+STATE_WORDS = {
+    "healthy": "Healthy",
+    "unused": "Unused",
+    "grace": "In grace",
+    "expiring": "Expires soon",
+    "expired": "Expired",
+    "disabled": "Disabled",
+    "suspended": "Suspended",
+    "deleted": "Deleted",
+    "current": "Current",
+    "retired": "Retired",
+}
+STATE_MARKS = {"expired": "disabled", "suspended": "disabled", "deleted": "retired"}
+
+
+@register.simple_tag
+def icon(name: str) -> SafeString:
+    """An icon of the sprite, for the eye only."""
+    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#i-{}"/></svg>', static("img/icons.svg"), name)
+
+
+@register.simple_tag
+def state(name: str, word: str = "", title: str = "") -> SafeString:
+    """The badge of a state: shape, word, and colour where it deviates."""
+    return format_html(
+        '<span class="state" data-state="{}"{}><svg class="mark" aria-hidden="true"><use href="{}#m-{}"/></svg>'
+        "<span>{}</span></span>",
+        STATE_MARKS.get(name, name) if name in ("expired", "suspended") else name,
+        format_html(' title="{}"', title) if title else "",
+        static("img/icons.svg"),
+        STATE_MARKS.get(name, name),
+        word or STATE_WORDS[name],
+    )
+
+
+@register.filter
+def number(value: float | None) -> str:
+    """A count with thousands parted."""
+    return "" if value is None else intcomma(value)
+
+
+@register.simple_tag(takes_context=True)
+def moment(context: template.Context, value: dt.datetime | None, style: str = "day") -> SafeString | str:
+    """A point in time as `<time>`, in the organisation's zone.
+
+    Styles: `day` (12 Mar 2024; today and yesterday with the time), `full` (to the second), `ago` (4 s ago, later as `day`).
+    """
+    if value is None:
+        return "Never"
+    organization = context.get("organization")
+    local = value.astimezone(organization.zone if organization else dt.UTC)
+    now = timezone.now().astimezone(local.tzinfo)
+    words = {"day": _day, "full": _full, "ago": _ago}[style](local, now)
+    return format_html(
+        '<time datetime="{}" title="{}"{}>{}</time>',
+        value.isoformat(timespec="seconds"),
+        _full(local, now),
+        format_html(" data-ago") if style == "ago" else "",
+        words,
+    )
+
+
+def _full(local: dt.datetime, now: dt.datetime) -> str:
+    return f"{local.day} {local:%B %Y} at {local:%H:%M:%S}"
+
+
+def _day(local: dt.datetime, now: dt.datetime) -> str:
+    days = (now.date() - local.date()).days
+    if days == 0:
+        return f"Today, {local:%H:%M}"
+    if days == 1:
+        return f"Yesterday, {local:%H:%M}"
+    if days == -1:
+        return f"Tomorrow, {local:%H:%M}"
+    return f"{local.day} {local:%b %Y}"
+
+
+def _ago(local: dt.datetime, now: dt.datetime) -> str:
+    seconds = int((now - local).total_seconds())
+    if seconds < 0:
+        return _day(local, now)
+    for unit, size in (("s", 60), ("min", 60), ("h", 24)):
+        if seconds < size:
+            return f"{seconds} {unit} ago"
+        seconds //= size
+    return _day(local, now)
+
+
+@register.simple_tag(takes_context=True)
+def countdown(context: template.Context, until: dt.datetime) -> SafeString:
+    """The time that is left, which a script counts down: 21:14:36."""
+    left = max(0, int((until - timezone.now()).total_seconds()))
+    return format_html(
+        '<time datetime="{}" data-countdown>{}</time>', until.isoformat(timespec="seconds"), duration(left)
+    )
+
+
+def duration(seconds: int) -> str:
+    """`3 days 04:10:09`, `21:14:36`."""
+    days, rest = divmod(seconds, 86_400)
+    clock = f"{rest // 3600:02}:{rest % 3600 // 60:02}:{rest % 60:02}"
+    return f"{days} {'day' if days == 1 else 'days'} {clock}" if days else clock
+
+
+@register.simple_tag(takes_context=True)
+def address(context: template.Context, **changes: Any) -> str:
+    """The page's own address with some query parameters changed; None or an empty text takes one out."""
+    request: HttpRequest = context["request"]
+    query = request.GET.copy()
+    for name, value in changes.items():
+        if value in (None, ""):
+            query.pop(name, None)
+        elif isinstance(value, (list, tuple)):
+            query.setlist(name, [str(item) for item in value])
+        else:
+            query[name] = str(value)
+    return f"?{query.urlencode()}" if query else request.path

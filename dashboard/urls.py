@@ -1,0 +1,25 @@
+"""Every address of the dashboard."""
+
+from allauth.account.decorators import secure_admin_login
+from django.contrib import admin
+from django.urls import include, path
+
+from dashboard import views
+
+admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
+admin.site.site_header = admin.site.site_title = "Latchkey"
+admin.site.index_title = "Administration"
+
+urlpatterns = [
+    path("", views.home, name="home"),
+    path("keys/", include("keys.urls")),
+    path("analytics/", include("analytics.urls")),
+    path("support/", include("support.urls")),
+    path("organizations/", include("accounts.urls")),
+    path("accounts/", include("allauth.account.urls")),
+    path("admin/", admin.site.urls),
+    path("mail/", views.development_mail, name="development_mail"),
+    path("livez", views.livez, name="livez"),
+    path("readyz", views.readyz, name="readyz"),
+]
+handler404 = "dashboard.views.not_found"

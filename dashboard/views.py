@@ -1,0 +1,52 @@
+"""Home, health and errors."""
+
+from django.conf import settings
+from django.contrib.auth.decorators import login_not_required
+from django.db import DatabaseError, connection
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from dashboard import mail
+
+
+@require_safe
+def home(request: HttpRequest) -> HttpResponse:
+    """Send each person to where their work is."""
+    if not request.user.is_authenticated:
+        return redirect("account_login")
+    if request.organization is None and request.user.is_staff:
+        return redirect("support:search")
+    return redirect("keys:list")
+
+
+@require_safe
+@login_not_required
+def livez(request: HttpRequest) -> HttpResponse:
+    """Say that the process runs."""
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+@login_not_required
+def readyz(request: HttpRequest) -> HttpResponse:
+    """Say whether the database answers; 503 while it does not."""
+    try:
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT 1")
+    except DatabaseError:
+        return HttpResponse("the database does not answer\n", content_type="text/plain", status=503)
+    return HttpResponse("ok\n", content_type="text/plain")
+
+
+@require_safe
+def development_mail(request: HttpRequest) -> HttpResponse:
+    """Show the last mails, in development only."""
+    if not settings.DEBUG:
+        raise Http404
+    return render(request, "dashboard/mail.html", {"mails": mail.latest()})
+
+
+def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 404 without saying whether the thing exists."""
+    return render(request, "404.html", status=404)

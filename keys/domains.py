@@ -1,0 +1,94 @@
+"""Allowed domains: read what a person typed, compare what a browser sent. PURE: the gateway uses it too."""
+
+import ipaddress
+import re
+from urllib.parse import urlsplit
+
+import idna
+
+_LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
+
+
+class DomainError(ValueError):
+    """An entry is no domain; `entry` is what was typed, the message says why."""
+
+    def __init__(self, entry: str, why: str) -> None:
+        self.entry = entry
+        super().__init__(f"“{entry}” {why}")
+
+
+def read_list(text: str) -> list[str]:
+    """Return the domains in a comma-, space- or newline-separated text, each once, in the order typed. Raises DomainError."""
+    found: dict[str, None] = {}
+    for entry in re.split(r"[,\s]+", text):
+        if entry:
+            found[read(entry)] = None
+    return list(found)
+
+
+def read(entry: str) -> str:
+    """Return one entry as it is stored: lower case, IDNA 2008 (UTS 46), with `*.` kept. Raises DomainError."""
+    wildcard, rest = ("*.", entry[2:]) if entry.startswith("*.") else ("", entry)
+    if "://" in rest or "/" in rest:
+        raise DomainError(entry, "is an address: give the domain alone, without https:// and path.")
+    if "*" in rest:
+        raise DomainError(entry, "has a * that is not the first label, as in *.example.com.")
+    if re.search(r":\d*\Z", rest) and rest.count(":") == 1:
+        raise DomainError(entry, "has a port: give the domain alone, every port of it is allowed.")
+    host = _canonical(rest)
+    if host is None:
+        raise DomainError(entry, "is not a domain name.")
+    if wildcard and ("." not in host or _is_address(host)):
+        raise DomainError(entry, "is too wide: a wildcard needs a domain such as *.example.com.")
+    if "." not in host and host != "localhost" and not _is_address(host):
+        raise DomainError(entry, "is not a full domain name such as example.com.")
+    return wildcard + host
+
+
+def host_of(origin: str | None, referer: str | None) -> str | None:
+    """Return the host that a request says it comes from: `Origin` first, else `Referer`; None for absent, `null` or broken."""
+    source = origin if origin else referer
+    if not source or source == "null":
+        return None
+    try:
+        name = urlsplit(source).hostname
+    except ValueError:
+        return None
+    return _canonical(name) if name else None
+
+
+def is_allowed(host: str | None, allowed: tuple[str, ...]) -> bool:
+    """Whether a host passes a list. An empty list lets everything pass; `*.example.com` is one or more labels below."""
+    if not allowed:
+        return True
+    if host is None:
+        return False
+    return any(host.endswith(entry[1:]) if entry.startswith("*.") else host == entry for entry in allowed)
+
+
+def _canonical(host: str) -> str | None:
+    name = host.strip().strip("[]").rstrip(".").lower()
+    if not name:
+        return None
+    if ":" in name or name.replace(".", "").isdigit():
+        return _address(name)
+    try:
+        name = idna.encode(name, uts46=True).decode("ascii").lower()
+    except (idna.IDNAError, UnicodeError):
+        if not name.isascii():
+            return None
+    labels = name.split(".")
+    if len(name) > 253 or not all(_LABEL.match(label) for label in labels):
+        return None
+    return name
+
+
+def _address(text: str) -> str | None:
+    try:
+        return str(ipaddress.ip_address(text))
+    except ValueError:
+        return None
+
+
+def _is_address(host: str) -> bool:
+    return _address(host) is not None

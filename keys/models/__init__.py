@@ -1,0 +1,23 @@
+"""Keys and what they may do."""
+
+from keys.models.feed import GatewayChange, GatewayFeed, GatewayNode
+from keys.models.key import ApiKey, BillingType, KeyProduct
+from keys.models.product import Product, Route
+from keys.models.qps_request import QpsRequest
+from keys.models.secret import KeySecret, KeyringCheck
+from keys.models.submission import Submission
+
+__all__ = [
+    "ApiKey",
+    "BillingType",
+    "GatewayChange",
+    "GatewayFeed",
+    "GatewayNode",
+    "KeyProduct",
+    "KeySecret",
+    "KeyringCheck",
+    "Product",
+    "QpsRequest",
+    "Route",
+    "Submission",
+]

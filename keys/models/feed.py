@@ -1,0 +1,52 @@
+"""What the gateways read: numbered changes, and what they report: how far each one is.
+
+The rows are written by triggers (see the migration `gateway_feed`) and by the gateways, never from Django.
+"""
+
+from django.db import models
+
+
+class GatewayFeed(models.Model):
+    """The one row that numbers the changes; its lock makes the order of numbers the order of commits."""
+
+    id = models.SmallIntegerField(primary_key=True)
+    number = models.BigIntegerField(default=0)
+
+    class Meta:
+        db_table = "gateway_feed"
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class GatewayChange(models.Model):
+    """Something that decides about requests changed: a key, an organisation, or (neither) the catalogue."""
+
+    number = models.BigIntegerField(primary_key=True)
+    key_id = models.BigIntegerField(null=True)
+    organization_id = models.BigIntegerField(null=True)
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "gateway_change"
+
+    def __str__(self) -> str:
+        return str(self.number)
+
+
+class GatewayNode(models.Model):
+    """A gateway process: which change it has applied, and until when its usage is in the database."""
+
+    name = models.CharField(max_length=100, primary_key=True)
+    started_at = models.DateTimeField()
+    seen_at = models.DateTimeField()
+    applied_number = models.BigIntegerField(default=0)
+    applied_at = models.DateTimeField()
+    shipped_until = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "gateway_node"
+        ordering = ["name"]
+
+    def __str__(self) -> str:
+        return self.name

@@ -1,0 +1,134 @@
+"""Requests for another queries-per-second limit, decided by the provider."""
+
+import datetime as dt
+from typing import Self
+
+from django.conf import settings
+from django.core.validators import MaxValueValidator, MinValueValidator
+from django.db import models, transaction
+from django.utils import timezone
+
+from accounts.models import AuditEvent, User
+from dashboard import public_ids
+from keys.models.key import ApiKey, KeyProduct
+from keys.models.product import Product
+from keys.refusals import NotInPlan, Refusal
+
+MAX_QPS = 100_000
+
+
+def make_qps_request_id() -> str:
+    """Return a new public ID of a QPS request."""
+    return public_ids.make("req")
+
+
+class QpsRequestQuerySet(models.QuerySet["QpsRequest"]):
+    """Narrowings of QPS requests."""
+
+    def pending(self) -> Self:
+        """Those that wait for the provider."""
+        return self.filter(state=QpsRequest.State.PENDING)
+
+    def withdraw_all(self, *, by: User) -> None:
+        """Withdraw each, because its key or product goes."""
+        for request in self:
+            request.withdraw(by=by)
+
+
+class QpsRequest(models.Model):
+    """An enterprise customer's wish for another limit of one product of one key."""
+
+    class State(models.TextChoices):
+        """pending → approved | rejected | withdrawn."""
+
+        PENDING = "pending", "Waiting"
+        APPROVED = "approved", "Approved"
+        REJECTED = "rejected", "Rejected"
+        WITHDRAWN = "withdrawn", "Withdrawn"
+
+    public_id = models.CharField("ID", max_length=24, unique=True, default=make_qps_request_id, editable=False)
+    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="qps_requests")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="qps_requests")
+    current = models.PositiveIntegerField("current QPS")
+    requested = models.PositiveIntegerField("requested QPS", validators=[MinValueValidator(1), MaxValueValidator(MAX_QPS)])
+    reason = models.CharField(max_length=500)
+    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="qps_requests"
+    )
+    created_at = models.DateTimeField(default=timezone.now)
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    decided_at = models.DateTimeField(null=True)
+    note = models.CharField(max_length=500, blank=True)
+
+    objects = QpsRequestQuerySet.as_manager()
+
+    class Meta:
+        verbose_name = "QPS request"
+        ordering = ["-created_at", "-pk"]
+        constraints = [
+            models.UniqueConstraint(
+                fields=["key", "product"], condition=models.Q(state="pending"), name="one_pending_request_per_product"
+            ),
+            models.CheckConstraint(condition=models.Q(requested__gte=1), name="requested_qps_positive"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.requested} QPS for {self.product}"
+
+    @classmethod
+    def submit(
+        cls, *, key: ApiKey, product: Product, requested: int, reason: str, by: User, at: dt.datetime | None = None
+    ) -> "QpsRequest":
+        """Ask for a limit. Raises NotInPlan unless enterprise, Refusal when one waits already or nothing would change."""
+        if not key.organization.is_enterprise:
+            raise NotInPlan("QPS management is part of the plan Enterprise.")
+        with transaction.atomic():
+            locked = KeyProduct.objects.select_for_update(of=("self",)).filter(key=key, product=product, key__deleted_at=None)
+            key_product = locked.select_related("product").first()
+            if key_product is None:
+                raise Refusal(f"{product} is not assigned to this key.")
+            if key.qps_requests.pending().filter(product=product).exists():
+                raise Refusal(f"A request for {product} is waiting already. Withdraw it to ask for something else.")
+            if requested == key_product.limit:
+                raise Refusal(f"{requested:,} is the limit already.")
+            request = cls.objects.create(
+                key=key, product=product, current=key_product.limit, requested=requested, reason=reason,
+                requested_by=by, created_at=at or timezone.now(),
+            )  # fmt: skip
+            request._record("qps.requested", by, at=at)
+        return request
+
+    def withdraw(self, *, by: User) -> None:
+        """Take the wish back. Raises Refusal when it was decided meanwhile."""
+        self._decide(self.State.WITHDRAWN, by=by, note="", at=None, as_staff=False)
+
+    def approve(self, *, by: User, note: str = "", at: dt.datetime | None = None) -> None:
+        """Grant it and set the limit, in one transaction. Raises Refusal when it was decided meanwhile or the product is gone."""
+        with transaction.atomic():
+            self._decide(self.State.APPROVED, by=by, note=note, at=at, as_staff=True)
+            granted = KeyProduct.objects.filter(key=self.key, product=self.product).update(qps_limit=self.requested)
+            if not granted:
+                raise Refusal(f"{self.product} is no longer assigned to the key.")
+
+    def reject(self, *, by: User, note: str = "", at: dt.datetime | None = None) -> None:
+        """Refuse it with a note for the customer. Raises Refusal when it was decided meanwhile."""
+        self._decide(self.State.REJECTED, by=by, note=note, at=at, as_staff=True)
+
+    def _decide(self, state: State, *, by: User, note: str, at: dt.datetime | None, as_staff: bool) -> None:
+        with transaction.atomic():
+            fresh = QpsRequest.objects.select_for_update(of=("self",)).get(pk=self.pk)
+            if fresh.state != self.State.PENDING:
+                raise Refusal(f"This request was {fresh.get_state_display().lower()} already.")
+            self.state, self.decided_by, self.decided_at, self.note = state, by, at or timezone.now(), note
+            self.save(update_fields=["state", "decided_by", "decided_at", "note"])
+            self._record(f"qps.{state}", by, at=at, as_staff=as_staff)
+
+    def _record(self, verb: str, by: User, *, at: dt.datetime | None = None, as_staff: bool = False) -> None:
+        after = {"request": self.public_id, "product": self.product.name, "requested": self.requested}
+        if note := self.note if self.decided_at else self.reason:
+            after["note"] = note
+        AuditEvent.record(
+            verb, organization=self.key.organization, actor=by, target=self.key, before={"current": self.current},
+            after=after, as_staff=as_staff, at=at,
+        )  # fmt: skip

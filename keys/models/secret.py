@@ -1,0 +1,103 @@
+"""The strings of a key. People call them "key"; here they are secrets."""
+
+import datetime as dt
+
+from django.conf import settings
+from django.core.exceptions import ImproperlyConfigured
+from django.db import models
+from django.utils import timezone
+
+from keys import tokens, vault
+
+
+class KeySecretQuerySet(models.QuerySet["KeySecret"]):
+    """Narrowings of secrets."""
+
+    def of_string(self, string: str) -> "KeySecretQuerySet":
+        """The secret with this string, under whatever pepper; none, without a query, when the checksum is wrong."""
+        if not tokens.is_well_formed(string, settings.KEY_PREFIX):
+            return self.none()
+        return self.filter(digest__in=vault.digests(string))
+
+
+class KeySecret(models.Model):
+    """One string of a key: current, in grace until `expires_at`, or retired."""
+
+    key = models.ForeignKey("keys.ApiKey", on_delete=models.CASCADE, related_name="secrets")
+    number = models.PositiveIntegerField()
+    digest = models.BinaryField(max_length=32, unique=True, editable=False)
+    sealed = models.BinaryField(max_length=80, null=True, editable=False)
+    hint = models.CharField(max_length=12)
+    created_at = models.DateTimeField(default=timezone.now)
+    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
+    expires_at = models.DateTimeField(null=True)
+    retired_at = models.DateTimeField(null=True)
+    last_used_at = models.DateTimeField(null=True)
+
+    objects = KeySecretQuerySet.as_manager()
+
+    class Meta:
+        ordering = ["-number"]
+        constraints = [
+            models.UniqueConstraint(fields=["key", "number"], name="secret_number_unique"),
+            models.UniqueConstraint(
+                fields=["key"], condition=models.Q(expires_at=None, retired_at=None), name="one_current_secret"
+            ),
+            models.UniqueConstraint(
+                fields=["key"], condition=models.Q(expires_at__isnull=False, retired_at=None), name="one_secret_in_grace"
+            ),
+            models.CheckConstraint(
+                condition=models.Q(retired_at=None) | models.Q(sealed=None), name="retired_secret_has_no_copy"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.number}: {self.hint}"
+
+    @property
+    def is_current(self) -> bool:
+        """Whether this is the string that copying gives."""
+        return self.expires_at is None and self.retired_at is None
+
+    def is_in_grace(self, now: dt.datetime | None = None) -> bool:
+        """Whether this old string still works."""
+        return self.retired_at is None and self.expires_at is not None and self.expires_at > (now or timezone.now())
+
+    @property
+    def ended_at(self) -> dt.datetime | None:
+        """When it stopped working or will; None for the current one."""
+        ends = [moment for moment in (self.expires_at, self.retired_at) if moment]
+        return min(ends, default=None)
+
+
+class KeyringCheck(models.Model):
+    """The fingerprint of each pepper and master key ever used, to recognise a wrong one at start."""
+
+    purpose = models.CharField(max_length=20)
+    version = models.PositiveSmallIntegerField()
+    fingerprint = models.CharField(max_length=16)
+
+    class Meta:
+        constraints = [models.UniqueConstraint(fields=["purpose", "version"], name="one_fingerprint_per_version")]
+
+    def __str__(self) -> str:
+        return f"{self.purpose} {self.version}"
+
+    @classmethod
+    def verify(cls) -> None:
+        """Compare the settings' peppers and master keys with those used before; remember new versions.
+
+        Raises ImproperlyConfigured with one sentence that says which is wrong or missing, instead of letting every customer be refused.
+        """
+        for purpose, ring in (("KEY_PEPPERS", vault.peppers()), ("KEY_MASTER_KEYS", vault.master_keys())):
+            found = ring.fingerprints(purpose)
+            known = dict(cls.objects.filter(purpose=purpose).values_list("version", "fingerprint"))
+            for version, fingerprint in known.items():
+                if version not in found:
+                    raise ImproperlyConfigured(f"{purpose} lacks version {version}, which keys in the database need.")
+                if found[version] != fingerprint:
+                    raise ImproperlyConfigured(f"{purpose} version {version} is not the one that the database was made with.")
+            cls.objects.bulk_create(
+                [cls(purpose=purpose, version=v, fingerprint=f) for v, f in found.items() if v not in known],
+                ignore_conflicts=True,
+            )

@@ -1,0 +1,36 @@
+"""Forms that act once, however often they are sent."""
+
+import uuid
+from typing import Self
+
+from django.conf import settings
+from django.db import models
+from django.utils import timezone
+
+from accounts.models import User
+
+
+class Submission(models.Model):
+    """The token of a form that has acted. A double click or a retry after a lost answer finds it and does not act again."""
+
+    token = models.UUIDField(primary_key=True)
+    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
+    target_id = models.CharField(max_length=24, blank=True)
+    at = models.DateTimeField(default=timezone.now, db_index=True)
+
+    def __str__(self) -> str:
+        return str(self.token)
+
+    @classmethod
+    def claim(cls, token: uuid.UUID, *, user: User) -> tuple[Self, bool]:
+        """Return the submission and whether this is its first time. Call it in the transaction of the act.
+
+        A second request with the token waits for the first one's transaction. The same token in another person's form is
+        another submission.
+        """
+        return cls.objects.get_or_create(token=uuid.uuid5(token, str(user.pk)), defaults={"user": user})
+
+    def remember(self, target_id: str) -> None:
+        """Note what the form made, to show it again to a repeated submit."""
+        self.target_id = target_id
+        self.save(update_fields=["target_id"])

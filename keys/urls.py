@@ -1,0 +1,6 @@
+"""Addresses of keys."""
+
+from django.urls import URLPattern
+
+app_name = "keys"
+urlpatterns: list[URLPattern] = []

@@ -1,0 +1,72 @@
+"""What every test may use: a PostgreSQL, the cast, people who are signed in."""
+
+import os
+import tempfile
+from pathlib import Path
+
+os.environ.setdefault("DEBUG", "1")
+os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="latchkey-test-")
+os.environ["EMAIL_URL"] = "memorymail://"
+
+from dashboard import postgres  # noqa: E402  (the settings need a database before Django loads them)
+
+postgres.provide()
+
+import pytest  # noqa: E402
+from django.test import Client  # noqa: E402
+
+from tests import factories  # noqa: E402
+from tests.page import Browser  # noqa: E402
+
+KEPT_TABLES = {"keys_product", "keys_route", "gateway_feed", "django_content_type", "auth_permission", "django_migrations"}
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _fast_passwords(django_db_setup):
+    from django.conf import settings
+
+    settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _flush_keeps_what_migrations_made(django_db_setup):
+    """Tests that commit empty the tables behind them: all but the catalogue, and in spite of the audit log's guard."""
+    from django.db.backends.postgresql.operations import DatabaseOperations
+
+    def sql_flush(self, style, tables, *, reset_sequences=False, allow_cascade=False):
+        names = ", ".join(self.quote_name(table) for table in tables if table not in KEPT_TABLES)
+        return ["SET LOCAL session_replication_role = replica", f"TRUNCATE {names} CASCADE"] if names else []
+
+    DatabaseOperations.sql_flush = sql_flush
+
+
+@pytest.fixture
+def cast(db) -> factories.Cast:
+    """Ada (owner), Ben (developer), Vera (viewer) of one customer; Mallory, owner of another; Sam, staff."""
+    return factories.make_cast()
+
+
+@pytest.fixture
+def as_user():
+    """Return a function that signs a person in and gives their browser (see tests.page)."""
+
+    def sign_in(user) -> Browser:
+        client = Client()
+        client.force_login(user)
+        return Browser(client)
+
+    return sign_in
+
+
+@pytest.fixture
+def ada(cast, as_user) -> Browser:
+    """Ada's browser."""
+    return as_user(cast.ada)
+
+
+@pytest.fixture
+def artefacts() -> Path:
+    """The folder for what CI keeps."""
+    folder = Path(os.environ.get("ARTEFACTS", tempfile.gettempdir())) / "latchkey-artefacts"
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
