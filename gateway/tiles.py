@@ -113,11 +113,9 @@ def _decode_ring(flat: list[int], is_hole: bool) -> _Ring:
 @cache
 def _load_world(resolution: str) -> _World:
     """Return one resolution of the land, read from the file once per process."""
-    data = json.loads(_DATA_PATH.read_text())
+    data = json.loads(_DATA_PATH.read_text(encoding="utf-8"))
     rings = [
-        _decode_ring(flat, is_hole=number > 0)
-        for polygon in data[resolution]
-        for number, flat in enumerate(polygon)
+        _decode_ring(flat, is_hole=number > 0) for polygon in data[resolution] for number, flat in enumerate(polygon)
     ]
     return _World(data["grid_units"], tuple(rings))
 

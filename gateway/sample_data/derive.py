@@ -171,7 +171,7 @@ def encode(ring: list[GridPoint]) -> list[int]:
 
 def derive_land(package: Path, resolution: str) -> list[list[list[int]]]:
     """Return the polygons as encoded rings, the largest first, so that an island in a lake is drawn after the lake."""
-    topology = json.loads((package / f"land-{resolution}.json").read_text())
+    topology = json.loads((package / f"land-{resolution}.json").read_text(encoding="utf-8"))
     polygons: list[list[list[GridPoint]]] = []
     for polygon in read_polygons(topology["objects"]["land"], read_arcs(topology)):
         outline, *holes = (make_grid_ring(ring, resolution) for ring in polygon)
@@ -237,7 +237,7 @@ def locate(polygons: list[Polygon]) -> Point:
 
 def derive_countries(package: Path) -> list[dict[str, str | float]]:
     """Return name, lat and lon of every country, by name."""
-    topology = json.loads((package / "countries-110m.json").read_text())
+    topology = json.loads((package / "countries-110m.json").read_text(encoding="utf-8"))
     arcs = read_arcs(topology)
     countries: list[dict[str, str | float]] = []
     for geometry in topology["objects"]["countries"]["geometries"]:
