@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -52,7 +52,8 @@ def navigate(request: HttpRequest, response: HttpResponse) -> HttpResponse:
     location = response["Location"]
     sign_in = resolve_url(settings.LOGIN_URL)
     if location.startswith(sign_in):
-        back = urlsplit(request.htmx.current_url or "/").path or "/"
+        page = urlsplit(request.htmx.current_url or "/")
+        back = urlunsplit(("", "", page.path or "/", page.query, ""))
         location = f"{sign_in}?{urlencode({'next': back})}"
     moved = HttpResponseClientRedirect(location)
     moved.status_code = 204

@@ -1,6 +1,20 @@
 """Addresses of keys."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from keys.views import changes, pages, qps, strings
 
 app_name = "keys"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", pages.key_list, name="list"),
+    path("create/", changes.create, name="create"),
+    path("<str:public_id>/", pages.detail, name="detail"),
+    path("<str:public_id>/edit/", changes.edit, name="edit"),
+    path("<str:public_id>/delete/", changes.delete, name="delete"),
+    path("<str:public_id>/reveal/", strings.reveal, name="reveal"),
+    path("<str:public_id>/rotate/", strings.rotate, name="rotate"),
+    path("<str:public_id>/retire/", strings.retire, name="retire"),
+    path("<str:public_id>/extend/", strings.extend, name="extend"),
+    path("<str:public_id>/qps/", qps.manage, name="qps"),
+    path("<str:public_id>/qps/<str:request_id>/withdraw/", qps.withdraw, name="qps_withdraw"),
+]

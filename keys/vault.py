@@ -51,7 +51,9 @@ def seal(string: str, *, organization: str, key: str, number: int) -> bytes:
     version, master = master_keys().current
     nonce = os.urandom(NONCE_LENGTH)
     box = AESGCM(_organization_key(master, organization))
-    return bytes((FORMAT, version)) + nonce + box.encrypt(nonce, string.encode("ascii"), _place(organization, key, number))
+    return (
+        bytes((FORMAT, version)) + nonce + box.encrypt(nonce, string.encode("ascii"), _place(organization, key, number))
+    )
 
 
 def open_sealed(sealed: bytes, *, organization: str, key: str, number: int) -> str:
@@ -66,7 +68,9 @@ def open_sealed(sealed: bytes, *, organization: str, key: str, number: int) -> s
         box = AESGCM(_organization_key(master, organization))
         return box.decrypt(nonce, ciphertext, _place(organization, key, number)).decode("ascii")
     except (InvalidTag, ValueError):
-        raise SealError("The sealed key does not open here: it was altered, moved, or sealed under another key.") from None
+        raise SealError(
+            "The sealed key does not open here: it was altered, moved, or sealed under another key."
+        ) from None
 
 
 @functools.lru_cache(maxsize=4096)

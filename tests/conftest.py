@@ -4,19 +4,11 @@ import os
 import tempfile
 from pathlib import Path
 
-os.environ.setdefault("DEBUG", "1")
-os.environ["DATA_DIR"] = tempfile.mkdtemp(prefix="latchkey-test-")
-os.environ["EMAIL_URL"] = "memorymail://"
+import pytest
+from django.test import Client
 
-from dashboard import postgres  # noqa: E402  (the settings need a database before Django loads them)
-
-postgres.provide()
-
-import pytest  # noqa: E402
-from django.test import Client  # noqa: E402
-
-from tests import factories  # noqa: E402
-from tests.page import Browser  # noqa: E402
+from tests import factories
+from tests.page import Browser
 
 KEPT_TABLES = {"keys_product", "keys_route", "gateway_feed", "django_content_type", "auth_permission", "django_migrations"}
 

@@ -66,7 +66,7 @@ def join(organization: Organization, user: User, role: str) -> User:
 
 def string_of(key: ApiKey) -> str:
     """The current string of a key, without an audit event."""
-    return key._open(key.current_secret)
+    return key.current_string()
 
 
 @dataclass(frozen=True)

@@ -11,6 +11,8 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
 
+from dashboard import htmx
+
 register = template.Library()
 
 STATE_WORDS = {
@@ -31,7 +33,9 @@ STATE_MARKS = {"expired": "disabled", "suspended": "disabled", "deleted": "retir
 @register.simple_tag
 def icon(name: str) -> SafeString:
     """An icon of the sprite, for the eye only."""
-    return format_html('<svg class="icon" aria-hidden="true"><use href="{}#i-{}"/></svg>', static("img/icons.svg"), name)
+    return format_html(
+        '<svg class="icon" aria-hidden="true"><use href="{}#i-{}"/></svg>', static("img/icons.svg"), name
+    )
 
 
 @register.simple_tag
@@ -130,3 +134,19 @@ def address(context: template.Context, **changes: Any) -> str:
         else:
             query[name] = str(value)
     return f"?{query.urlencode()}" if query else request.path
+
+
+@register.simple_tag
+def opens_dialog(url: str) -> SafeString:
+    """Attributes of a link whose page htmx shows in the dialog."""
+    return format_html('href="{}" hx-get="{}" hx-target="#dialog"', url, url)
+
+
+@register.simple_tag(takes_context=True)
+def submits_to(context: template.Context, url: str) -> SafeString:
+    """Attributes of a form; in the dialog its answer is swapped into the dialog or wherever the server says."""
+    if htmx.wants_fragment(context["request"]):
+        return format_html(
+            'method="post" action="{}" hx-post="{}" hx-target="#dialog" hx-disabled-elt="find [type=submit]"', url, url
+        )
+    return format_html('method="post" action="{}"', url)

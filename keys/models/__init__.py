@@ -4,7 +4,7 @@ from keys.models.feed import GatewayChange, GatewayFeed, GatewayNode
 from keys.models.key import ApiKey, BillingType, KeyProduct
 from keys.models.product import Product, Route
 from keys.models.qps_request import QpsRequest
-from keys.models.secret import KeySecret, KeyringCheck
+from keys.models.secret import KeyringCheck, KeySecret
 from keys.models.submission import Submission
 
 __all__ = [

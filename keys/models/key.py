@@ -84,7 +84,9 @@ class ApiKey(models.Model):
         verbose_name = "API key"
         ordering = ["-created_at", "-pk"]
         indexes = [
-            models.Index(fields=["organization", "-created_at"], name="keys_of_organization", condition=models.Q(deleted_at=None)),
+            models.Index(
+                fields=["organization", "-created_at"], name="keys_of_organization", condition=models.Q(deleted_at=None)
+            ),
         ]
 
     def __str__(self) -> str:
@@ -141,7 +143,7 @@ class ApiKey(models.Model):
             with self._locked():
                 secret = self.current_secret
                 self._record("key.copied", by, after={"string": secret.number})
-                return self._open(secret)
+                return self.current_string()
 
     def edit(
         self, *, by: User, version: int, name: str, products: Iterable[Product], allowed_domains: Iterable[str],
@@ -153,7 +155,9 @@ class ApiKey(models.Model):
             wanted = {product.pk: product for product in products}
             self.key_products.exclude(product__in=wanted).delete()
             had = set(self.key_products.values_list("product_id", flat=True))
-            KeyProduct.objects.bulk_create([KeyProduct(key=self, product=p) for pk, p in wanted.items() if pk not in had])
+            KeyProduct.objects.bulk_create(
+                [KeyProduct(key=self, product=p) for pk, p in wanted.items() if pk not in had]
+            )
             self.qps_requests.pending().exclude(product__in=wanted).withdraw_all(by=by)
             self.name, self.allowed_domains = name, list(allowed_domains)
             self._forget_loaded()
@@ -161,9 +165,17 @@ class ApiKey(models.Model):
             if after != before:
                 self._save("name", "allowed_domains")
                 changed = [name for name in after if after[name] != before[name]]
-                self._record("key.edited", by, before={n: before[n] for n in changed}, after={n: after[n] for n in changed}, at=at)
+                self._record(
+                    "key.edited",
+                    by,
+                    before={n: before[n] for n in changed},
+                    after={n: after[n] for n in changed},
+                    at=at,
+                )
 
-    def rotate(self, *, by: User, version: int, delay: dt.timedelta = dt.timedelta(0), at: dt.datetime | None = None) -> None:
+    def rotate(
+        self, *, by: User, version: int, delay: dt.timedelta = dt.timedelta(0), at: dt.datetime | None = None
+    ) -> None:
         """Give the key a new string at once; the old one works until the delay has passed.
 
         An older string that is still in grace stops now. The old string's sealed copy is erased: it is in use or lost, and never copied again.
@@ -172,7 +184,9 @@ class ApiKey(models.Model):
         if not dt.timedelta(0) <= delay <= dt.timedelta(days=settings.GRACE_MAX_DAYS):
             raise Refusal(f"The old string can work for at most {settings.GRACE_MAX_DAYS} days more.")
         at = at or timezone.now()
-        with self._locked(version, "Someone else rotated or changed this key a moment ago. Look again before you rotate it."):
+        with self._locked(
+            version, "Someone else rotated or changed this key a moment ago. Look again before you rotate it."
+        ):
             self._retire(self.secrets.filter(retired_at=None, expires_at__isnull=False), at)
             old = self.current_secret
             if delay:
@@ -309,7 +323,9 @@ class ApiKey(models.Model):
             created_by=by,
         )
 
-    def _open(self, secret: KeySecret) -> str:
+    def current_string(self) -> str:
+        """Return the current string without a word in the log: for commands on the server; people use `reveal`."""
+        secret = self.current_secret
         return vault.open_sealed(
             bytes(secret.sealed or b""),
             organization=self.organization.public_id,
@@ -323,7 +339,9 @@ class ApiKey(models.Model):
         secrets.update(retired_at=models.functions.Least("expires_at", models.Value(at)), sealed=None)
 
     def _facts(self) -> dict[str, Any]:
-        products = self.key_products.order_by("product__position", "product__name").values_list("product__name", flat=True)
+        products = self.key_products.order_by("product__position", "product__name").values_list(
+            "product__name", flat=True
+        )
         return {"name": self.name, "products": list(products), "domains": list(self.allowed_domains)}
 
     def _record(self, verb: str, by: User | None, **details: Any) -> None:
@@ -335,13 +353,17 @@ class KeyProduct(models.Model):
 
     key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="key_products")
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="key_products")
-    qps_limit = models.PositiveIntegerField("QPS limit", null=True, blank=True, help_text="Empty: the product's default.")
+    qps_limit = models.PositiveIntegerField(
+        "QPS limit", null=True, blank=True, help_text="Empty: the product's default."
+    )
 
     class Meta:
         ordering = ["product__position", "product__name"]
         constraints = [
             models.UniqueConstraint(fields=["key", "product"], name="product_once_per_key"),
-            models.CheckConstraint(condition=models.Q(qps_limit=None) | models.Q(qps_limit__gte=1), name="qps_limit_positive"),
+            models.CheckConstraint(
+                condition=models.Q(qps_limit=None) | models.Q(qps_limit__gte=1), name="qps_limit_positive"
+            ),
         ]
 
     def __str__(self) -> str:

@@ -22,11 +22,15 @@ class Product(models.Model):
         API = "api", "API"
         SDK = "sdk", "SDK"
 
-    code = models.SlugField(max_length=60, unique=True, help_text="For the API and for filters in addresses; never changes.")
+    code = models.SlugField(
+        max_length=60, unique=True, help_text="For the API and for filters in addresses; never changes."
+    )
     name = models.CharField(max_length=80, unique=True)
     kind = models.CharField(max_length=3, choices=Kind, default=Kind.API)
     default_qps = models.PositiveIntegerField(
-        "default QPS", validators=[MinValueValidator(1)], help_text="Queries per second of a key that has no limit of its own."
+        "default QPS",
+        validators=[MinValueValidator(1)],
+        help_text="Queries per second of a key that has no limit of its own.",
     )
     position = models.PositiveSmallIntegerField(default=0, help_text="Where it stands in lists.")
     retired_at = models.DateTimeField(

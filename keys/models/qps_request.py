@@ -50,7 +50,9 @@ class QpsRequest(models.Model):
     key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="qps_requests")
     product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="qps_requests")
     current = models.PositiveIntegerField("current QPS")
-    requested = models.PositiveIntegerField("requested QPS", validators=[MinValueValidator(1), MaxValueValidator(MAX_QPS)])
+    requested = models.PositiveIntegerField(
+        "requested QPS", validators=[MinValueValidator(1), MaxValueValidator(MAX_QPS)]
+    )
     reason = models.CharField(max_length=500)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     requested_by = models.ForeignKey(
@@ -84,7 +86,9 @@ class QpsRequest(models.Model):
         if not key.organization.is_enterprise:
             raise NotInPlan("QPS management is part of the plan Enterprise.")
         with transaction.atomic():
-            locked = KeyProduct.objects.select_for_update(of=("self",)).filter(key=key, product=product, key__deleted_at=None)
+            locked = KeyProduct.objects.select_for_update(of=("self",)).filter(
+                key=key, product=product, key__deleted_at=None
+            )
             key_product = locked.select_related("product").first()
             if key_product is None:
                 raise Refusal(f"{product} is not assigned to this key.")

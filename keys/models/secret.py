@@ -44,7 +44,9 @@ class KeySecret(models.Model):
                 fields=["key"], condition=models.Q(expires_at=None, retired_at=None), name="one_current_secret"
             ),
             models.UniqueConstraint(
-                fields=["key"], condition=models.Q(expires_at__isnull=False, retired_at=None), name="one_secret_in_grace"
+                fields=["key"],
+                condition=models.Q(expires_at__isnull=False, retired_at=None),
+                name="one_secret_in_grace",
             ),
             models.CheckConstraint(
                 condition=models.Q(retired_at=None) | models.Q(sealed=None), name="retired_secret_has_no_copy"
@@ -96,7 +98,9 @@ class KeyringCheck(models.Model):
                 if version not in found:
                     raise ImproperlyConfigured(f"{purpose} lacks version {version}, which keys in the database need.")
                 if found[version] != fingerprint:
-                    raise ImproperlyConfigured(f"{purpose} version {version} is not the one that the database was made with.")
+                    raise ImproperlyConfigured(
+                        f"{purpose} version {version} is not the one that the database was made with."
+                    )
             cls.objects.bulk_create(
                 [cls(purpose=purpose, version=v, fingerprint=f) for v, f in found.items() if v not in known],
                 ignore_conflicts=True,

@@ -1,0 +1,186 @@
+"""Believable usage for the demo's keys: days and weekends, an incident, QPS breaches, keys that fell silent.
+
+The numbers are random but repeatable: each is drawn from the key's name and the hour.
+"""
+
+import datetime as dt
+import math
+import random
+from collections.abc import Iterator
+
+from django.db import connection
+from django.utils import timezone
+
+from analytics.models import RequestRecord, UsageHour
+from dashboard.demo.cast import CUSTOMERS, KeySpec
+from gateway import usage
+from keys.models import ApiKey, KeySecret, Product
+
+DAYS = 90
+FINE_DAYS = 2
+HOUR = dt.timedelta(hours=1)
+SILENT_AFTER = {"unused since": dt.timedelta(days=14)}
+PROFILE = (1, 1, 1, 1, 1, 2, 4, 8, 12, 13, 12, 11, 10, 11, 12, 12, 11, 9, 7, 5, 4, 3, 2, 1)
+"""How the requests of a day spread over its hours, local time."""
+
+NETWORKS = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24")
+CLIENTS = ("okhttp", "node", "python-requests", "Chrome", "Firefox", "Safari")
+
+
+def fill() -> int:
+    """Add usage from where it ends (at most 90 days ago) until now. Returns the number of requests added."""
+    now = timezone.now().replace(second=0, microsecond=0)
+    last = UsageHour.objects.order_by("-hour").values_list("hour", flat=True).first()
+    start = (now - dt.timedelta(days=DAYS)).replace(minute=0)
+    if last is not None:
+        start = max(start, (last + HOUR).replace(minute=0))
+    if start >= now:
+        return 0
+    products = dict(Product.objects.values_list("code", "pk"))
+    specs = {(customer.name, spec.name): spec for customer in CUSTOMERS for spec in customer.keys}
+    keys = ApiKey.objects.select_related("organization").prefetch_related("secrets", "key_products__product")
+    deltas, requests = [], 0
+    for key in keys:
+        if spec := specs.get((key.organization.name, key.name)):
+            mine = list(_deltas(key, spec, products, start, now))
+            requests += sum(delta.requests for delta in mine)
+            deltas += mine
+            _mark_used(key, mine)
+    connection.ensure_connection()
+    with connection.connection.transaction():
+        usage.add(connection.connection, deltas)
+    RequestRecord.objects.bulk_create(_records(deltas, now))
+    return requests
+
+
+def _deltas(
+    key: ApiKey, spec: KeySpec, products: dict[str, int], start: dt.datetime, end: dt.datetime
+) -> Iterator[usage.Delta]:
+    limits = {each.product.code: each.limit for each in key.key_products.all()}
+    secrets = sorted(key.secrets.all(), key=lambda secret: secret.number)
+    moment = max(start, key.created_at.replace(minute=0, second=0, microsecond=0) + HOUR)
+    while moment < end:
+        step = dt.timedelta(minutes=10) if moment > end - dt.timedelta(days=FINE_DAYS) else HOUR
+        if _is_silent(spec, moment, end):
+            moment += step
+            continue
+        local = moment.astimezone(key.organization.zone)
+        share = PROFILE[local.hour] / sum(PROFILE) * (step / HOUR) * (spec.weekends if local.weekday() > 4 else 1.0)
+        for code, daily in spec.daily.items():
+            dice = random.Random(f"{spec.name} {code} {moment.isoformat()}")  # noqa: S311  (repeatable, no secret)
+            expected = daily * share * dice.uniform(0.75, 1.3)
+            count = math.floor(expected) + (dice.random() < expected % 1)
+            if count:
+                number = _secret_number(secrets, moment, dice)
+                limit = limits.get(code, 5)
+                yield _delta(key, spec, code, products[code], moment, step, count, limit, number, dice, end)
+        moment += step
+
+
+def _delta(
+    key: ApiKey, spec: KeySpec, code: str, product_id: int, moment: dt.datetime, step: dt.timedelta,
+    count: int, limit: int, secret_number: int, dice: random.Random, end: dt.datetime,
+) -> usage.Delta:  # fmt: skip
+    reasons: dict[tuple[int, str], int] = {}
+    dead = _dead_outcome(key, moment)
+    if dead:
+        reasons[dead] = count = max(1, count // 30)
+    else:
+        failing = spec.failing * dice.uniform(0.3, 1.7)
+        reasons[404, "ok"] = round(count * failing * 0.6)
+        reasons[400, "ok"] = round(count * failing * 0.4)
+        if spec.domains:
+            reasons[403, "domain_not_allowed"] = round(count * 0.0006 * dice.uniform(0, 2))
+        if code == "routing" and dt.timedelta(days=6) < end - moment < dt.timedelta(days=6, hours=4):
+            reasons[502, "ok"] = round(count * dice.uniform(0.1, 0.35))  # the incident
+        else:
+            reasons[503, "ok"] = round(count * 0.0003 * dice.uniform(0, 2))
+        if spec.breaches == code and PROFILE[moment.astimezone(key.organization.zone).hour] >= 10:
+            reasons[429, "over_qps"] = round(count * dice.uniform(0.0, 0.05))
+    reasons = {reason: n for reason, n in reasons.items() if n}
+    over = reasons.get((429, "over_qps"), 0)
+    rate = count / step.total_seconds()
+    peak = (
+        min(limit, math.ceil(rate * 3 + dice.uniform(0, 2)))
+        if not over
+        else limit + math.ceil(dice.uniform(1, limit * 0.4))
+    )
+    return usage.Delta(
+        organization_id=key.organization_id,
+        key_id=key.pk,
+        product_id=product_id,
+        secret_number=secret_number,
+        minute=moment,
+        requests=count + over,
+        over_qps=over,
+        errors_4xx=sum(n for (status, _), n in reasons.items() if 400 <= status < 500 and status != 429),
+        errors_5xx=sum(n for (status, _), n in reasons.items() if status >= 500),
+        peak_qps=peak,
+        reasons=tuple((status, outcome, n) for (status, outcome), n in sorted(reasons.items())),
+    )
+
+
+def _is_silent(spec: KeySpec, moment: dt.datetime, end: dt.datetime) -> bool:
+    return any(chapter in spec.story and moment > end - quiet for chapter, quiet in SILENT_AFTER.items())
+
+
+def _dead_outcome(key: ApiKey, moment: dt.datetime) -> tuple[int, str] | None:
+    """What the gateway would have answered at that moment to a key that does not work: some traffic always goes on."""
+    if key.deleted_at and moment >= key.deleted_at:
+        return 401, "deleted_key"
+    if key.expires_at and moment >= key.expires_at:
+        return 401, "expired_key"
+    if key.disabled_at and moment >= key.disabled_at:
+        return 403, "disabled_key"
+    return None
+
+
+def _secret_number(secrets: list[KeySecret], moment: dt.datetime, dice: random.Random) -> int:
+    """The string that was sent: after a rotation more and more requests come with the new one."""
+    alive = [
+        secret
+        for secret in secrets
+        if secret.created_at <= moment and (not secret.ended_at or secret.ended_at > moment)
+    ]
+    if len(alive) < 2:
+        return (alive or secrets)[-1].number
+    hours = (moment - alive[-1].created_at) / HOUR
+    return alive[-1 if dice.random() < hours / 4 else -2].number
+
+
+def _mark_used(key: ApiKey, deltas: list[usage.Delta]) -> None:
+    """Move `last_used_at` forward, as the shipper does."""
+    for number in {delta.secret_number for delta in deltas}:
+        used = [delta for delta in deltas if delta.secret_number == number and delta.requests > delta.errors_4xx]
+        if used:
+            last = used[-1].minute + dt.timedelta(seconds=41)
+            key.secrets.filter(number=number).update(last_used_at=last)
+            ApiKey.objects.filter(pk=key.pk).update(last_used_at=last)
+
+
+def _records(deltas: list[usage.Delta], now: dt.datetime) -> Iterator[RequestRecord]:
+    """Single requests of the last hours, for support to look at."""
+    for delta in deltas:
+        if now - delta.minute > 6 * HOUR:
+            continue
+        dice = random.Random(f"{delta.key_id} {delta.product_id} {delta.minute}")  # noqa: S311
+        shown = [(status, outcome) for status, outcome, _ in delta.reasons][:2] + [(200, "ok")] * 3
+        for status, outcome in shown:
+            yield RequestRecord(
+                at=delta.minute + dt.timedelta(seconds=dice.uniform(0, 59)),
+                tracking_id=str(uuid_of(dice)),
+                organization_id=delta.organization_id,
+                key_id=delta.key_id,
+                product_id=delta.product_id,
+                secret_number=delta.secret_number,
+                outcome=outcome,
+                status=status,
+                network=dice.choice(NETWORKS),
+                client=dice.choice(CLIENTS),
+            )
+
+
+def uuid_of(dice: random.Random) -> str:
+    """Return a Tracking-ID that is the same for the same dice."""
+    text = f"{dice.getrandbits(128):032x}"
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

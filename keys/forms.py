@@ -1,0 +1,191 @@
+"""What people send about keys."""
+
+import datetime as dt
+import uuid
+from typing import Any
+
+from django import forms
+from django.conf import settings
+from django.core.exceptions import ValidationError
+from django.utils import timezone
+
+from accounts.models import Organization
+from keys import domains
+from keys.models import ApiKey, BillingType, Product
+from keys.models.qps_request import MAX_QPS
+
+DELAYS_HOURS = (0, 1, 3, 24, 48, 72)
+OTHER_TIME = "until"
+
+
+class ActionForm(forms.Form):
+    """A form that acts once (`token`) and on the state that it was made from (`version`)."""
+
+    token = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
+    version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+
+    def __init__(self, *args: Any, key: ApiKey | None = None, **kwargs: Any) -> None:
+        self.key = key
+        super().__init__(*args, **kwargs)
+        if key is None:
+            del self.fields["version"]
+        else:
+            self.fields["version"].required = True
+            self.fields["version"].initial = key.version
+        for field in self.fields.values():
+            if not isinstance(
+                field.widget, (forms.HiddenInput, forms.RadioSelect, forms.CheckboxSelectMultiple, forms.Select)
+            ):
+                field.widget.attrs["class"] = "input"
+
+
+class DomainsField(forms.CharField):
+    """Domains, separated by commas, spaces or new lines; cleans to a list."""
+
+    widget = forms.Textarea
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(
+            label="Allowed domains",
+            required=False,
+            max_length=20_000,
+            help_text="One per line or separated by commas, such as example.com, *.example.com or localhost. Empty: any domain. "
+            "Browsers say where a page comes from, other programs can claim anything: this is hygiene, not authentication.",
+            widget=forms.Textarea(
+                attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "none", "autocomplete": "off"}
+            ),
+            **kwargs,
+        )
+
+    def clean(self, value: Any) -> list[str]:
+        """Return the domains as they are stored. The message names the wrong entry."""
+        try:
+            found = domains.read_list(super().clean(value) or "")
+        except domains.DomainError as error:
+            raise ValidationError(str(error)) from None
+        if len(found) > 200:
+            raise ValidationError("A key can have 200 domains.")
+        return found
+
+    def prepare_value(self, value: Any) -> Any:
+        """Show a list one per line."""
+        return "\n".join(value) if isinstance(value, (list, tuple)) else value
+
+
+class KeyForm(ActionForm):
+    """Create a key, or edit one."""
+
+    name = forms.CharField(
+        max_length=80,
+        help_text="What the key is for, such as “Web shop, production”.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+    billing_type = forms.ChoiceField(label="Billing type", widget=forms.RadioSelect)
+    products = forms.ModelMultipleChoiceField(
+        Product.objects.none(),
+        widget=forms.CheckboxSelectMultiple,
+        help_text="Requests to other products are refused.",
+        error_messages={"required": "Choose at least one product."},
+    )
+    allowed_domains = DomainsField()
+
+    def __init__(self, *args: Any, organization: Organization, key: ApiKey | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, key=key, **kwargs)
+        choosable = Product.objects.active()
+        products = self.fields["products"]
+        if key is None:
+            types = BillingType.of_plan(organization.plan)
+            self.fields["billing_type"].choices = [(kind.value, kind.label) for kind in types]  # type: ignore[attr-defined]
+            self.fields["billing_type"].initial = types[0]
+        else:
+            del self.fields["billing_type"]
+            assigned = list(key.products.values_list("pk", flat=True))
+            choosable |= Product.objects.filter(pk__in=assigned)
+            self.initial = {
+                "name": key.name,
+                "products": assigned,
+                "allowed_domains": key.allowed_domains,
+            } | self.initial
+        products.queryset = choosable.distinct()  # type: ignore[attr-defined]
+
+    def clean_name(self) -> str:
+        """Refuse names that cannot be read."""
+        name = " ".join(str(self.cleaned_data["name"]).split())
+        if not name.isprintable():
+            raise ValidationError("The name has characters that cannot be shown.")
+        return name
+
+
+class RotateForm(ActionForm):
+    """When the old string stops."""
+
+    delay = forms.ChoiceField(choices=[(str(hours), str(hours)) for hours in DELAYS_HOURS] + [(OTHER_TIME, OTHER_TIME)])
+    until = forms.DateTimeField(
+        required=False, widget=forms.DateTimeInput(attrs={"type": "datetime-local"}, format="%Y-%m-%dT%H:%M")
+    )
+
+    def clean(self) -> dict[str, Any]:
+        """Add `wait`, how long the old string works."""
+        cleaned = super().clean() or {}
+        if "delay" not in cleaned or "until" not in cleaned:
+            return cleaned
+        if cleaned["delay"] != OTHER_TIME:
+            cleaned["wait"] = dt.timedelta(hours=int(cleaned["delay"]))
+            return cleaned
+        until = cleaned["until"]
+        if until is None:
+            self.add_error("until", "Say until when the old string works.")
+        elif not dt.timedelta(0) < until - timezone.now() <= dt.timedelta(days=settings.GRACE_MAX_DAYS):
+            self.add_error("until", f"Choose a time in the next {settings.GRACE_MAX_DAYS} days.")
+        else:
+            cleaned["wait"] = until - timezone.now()
+        return cleaned
+
+
+class ExtendForm(RotateForm):
+    """Let the old string work longer."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["delay"].choices = self.fields["delay"].choices[1:]  # type: ignore[attr-defined]
+
+
+class DeleteForm(ActionForm):
+    """Type the name of a key that is in use."""
+
+    name = forms.CharField(
+        required=False, max_length=80, label="Name of the key", widget=forms.TextInput(attrs={"autocomplete": "off"})
+    )
+
+    def __init__(self, *args: Any, key: ApiKey, **kwargs: Any) -> None:
+        super().__init__(*args, key=key, **kwargs)
+        if not key.is_in_use:
+            del self.fields["name"]
+
+    def clean_name(self) -> str:
+        """Compare with the key's name; white space at the ends does not matter."""
+        name = str(self.cleaned_data["name"]).strip()
+        if self.key and name != self.key.name.strip():
+            raise ValidationError("Type the key's name as it stands above.")
+        return name
+
+
+class QpsForm(ActionForm):
+    """Ask for another limit of one product."""
+
+    product = forms.ModelChoiceField(Product.objects.none(), empty_label=None)
+    requested = forms.IntegerField(label="Requested QPS", min_value=1, max_value=MAX_QPS)
+    reason = forms.CharField(
+        max_length=500,
+        help_text="What the limit is for, and from when. The provider reads this.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+
+    def __init__(self, *args: Any, key: ApiKey, **kwargs: Any) -> None:
+        super().__init__(*args, key=key, **kwargs)
+        del self.fields["version"]
+        self.fields["product"].queryset = key.products.all()  # type: ignore[attr-defined]
+
+
+class ConfirmForm(ActionForm):
+    """Nothing to fill in: the state that was seen, once."""

@@ -1,0 +1,252 @@
+"""What the screens about keys need, in few queries."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any
+
+from django.contrib.postgres.expressions import ArraySubquery
+from django.core.paginator import Page, Paginator
+from django.db.models import Case, Count, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
+from django.db.models.functions import JSONObject, Now
+from django.utils import timezone
+
+from accounts.models import AuditEvent, Organization
+from dashboard import public_ids
+from keys.models import ApiKey, KeyProduct, KeySecret, Product, QpsRequest
+
+PAGE_SIZE = 50
+SHOWN_PRODUCTS = 3
+EXPIRES_SOON = dt.timedelta(days=14)
+SORTS = {
+    "created": ("Newest first", ["-created_at", "-pk"]),
+    "name": ("Name", ["name", "pk"]),
+    "used": ("Last used first", [F("last_used_at").desc(nulls_last=True), "-pk"]),
+    "rotated": ("Rotated longest ago", [F("rotated_at").asc(nulls_first=True), "created_at", "pk"]),
+}
+GROUPS = {
+    "healthy": ("Healthy", ("healthy",)),
+    "attention": ("Needs attention", ("grace", "expiring", "expired")),
+    "disabled": ("Disabled", ("disabled",)),
+    "unused": ("Unused", ("unused",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """One key as the list shows it."""
+
+    pk: int
+    public_id: str
+    name: str
+    hint: str
+    state: str
+    billing: str
+    products: tuple[str, ...]
+    domains: tuple[str, ...]
+    created_at: dt.datetime
+    rotated_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+    expires_at: dt.datetime | None
+    disabled_at: dt.datetime | None
+    disabled_reason: str
+    disabled_by_provider: bool
+    grace_hint: str
+    grace_ends_at: dt.datetime | None
+    grace_last_used_at: dt.datetime | None
+
+    @property
+    def shown_products(self) -> tuple[str, ...]:
+        """The first few; the rest is behind a button."""
+        return self.products[:SHOWN_PRODUCTS]
+
+    @property
+    def more_products(self) -> int:
+        """How many the list hides."""
+        return max(0, len(self.products) - SHOWN_PRODUCTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A choice of states above the list."""
+
+    code: str
+    word: str
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class KeyList:
+    """A page of keys and what narrows it."""
+
+    page: Page[Any]
+    rows: tuple[KeyRow, ...]
+    groups: tuple[Group, ...]
+    products: tuple[Product, ...]
+    sorts: tuple[tuple[str, str], ...]
+    is_narrowed: bool
+
+    @property
+    def total(self) -> int:
+        """Keys of the organisation that pass search and product, in whatever state."""
+        return sum(group.count for group in self.groups)
+
+
+def with_state(keys: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+    """Add `state`, a word of `ui.STATE_WORDS`, computed by the database so that lists can filter and count by it."""
+    now = Now()
+    in_grace = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, expires_at__gt=now)
+    return keys.annotate(
+        state=Case(
+            When(disabled_at__isnull=False, then=Value("disabled")),
+            When(expires_at__lte=now, then=Value("expired")),
+            When(Exists(in_grace), then=Value("grace")),
+            When(expires_at__lte=now + EXPIRES_SOON, then=Value("expiring")),
+            When(last_used_at=None, then=Value("unused")),
+            default=Value("healthy"),
+            output_field=TextField(),
+        )
+    )
+
+
+def key_list(
+    organization: Organization,
+    *,
+    query: str = "",
+    product: str = "",
+    group: str = "",
+    sort: str = "",
+    number: str = "1",
+) -> KeyList:
+    """Return one page of an organisation's keys. Four queries, however many keys there are."""
+    products = tuple(Product.objects.all())
+    narrowed = _narrow(organization.keys.kept(), query, product)
+    counts = dict(
+        with_state(narrowed).order_by().values("state").annotate(keys=Count("pk")).values_list("state", "keys")
+    )
+    found = with_state(narrowed)
+    size = sum(counts.values())
+    if group in GROUPS:
+        found = found.filter(state__in=GROUPS[group][1])
+        size = sum(counts.get(state, 0) for state in GROUPS[group][1])
+    order = SORTS.get(sort, SORTS["created"])[1]
+    paginator = Paginator(found.order_by(*order), PAGE_SIZE)
+    paginator.count = size  # type: ignore[misc]  # counted already, by state
+    page = paginator.get_page(number)
+    names = {each.pk: each.name for each in products}
+    rows = tuple(_row(key, names) for key in _with_parts(page.object_list))  # type: ignore[arg-type]
+    groups = tuple(
+        Group(code, word, sum(counts.get(state, 0) for state in states)) for code, (word, states) in GROUPS.items()
+    )
+    return KeyList(
+        page=page,
+        rows=rows,
+        groups=groups,
+        products=products,
+        sorts=tuple((code, word) for code, (word, _) in SORTS.items()),
+        is_narrowed=bool(query or product or group),
+    )
+
+
+def key_row(key: ApiKey) -> KeyRow:
+    """Return one key as the list shows it."""
+    names = dict(Product.objects.values_list("pk", "name"))
+    return _row(_with_parts(with_state(ApiKey.objects.filter(pk=key.pk))).get(), names)
+
+
+def _narrow(keys: QuerySet[ApiKey], query: str, product: str) -> QuerySet[ApiKey]:
+    if product:
+        keys = keys.filter(Exists(KeyProduct.objects.filter(key=OuterRef("pk"), product__code=product)))
+    query = query.strip()[:200]
+    if not query:
+        return keys
+    hint = query.replace("...", "…")
+    domain = Func(F("allowed_domains"), Value(" "), function="array_to_string", output_field=TextField())
+    wanted = Q(name__icontains=query) | Q(domains_text__icontains=query)
+    wanted |= Q(Exists(KeySecret.objects.filter(key=OuterRef("pk"), hint__contains=hint)))
+    if public_id := public_ids.normalise(query, "key"):
+        wanted |= Q(public_id=public_id)
+    elif len(query) >= 4:
+        wanted |= Q(public_id__icontains=query)
+    return keys.alias(domains_text=domain).filter(wanted)
+
+
+def _with_parts(keys: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+    """Add what a row needs from other tables as subqueries, so that a page of keys is one query."""
+    secrets = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None)
+    key_products = KeyProduct.objects.filter(key=OuterRef("pk")).order_by("product__position", "product__name")
+    grace = secrets.filter(expires_at__gt=Now()).values(
+        found=JSONObject(hint="hint", ends_at="expires_at", last_used_at="last_used_at")
+    )
+    member = Organization.members.through.objects.filter(
+        organization=OuterRef("organization"), user=OuterRef("disabled_by")
+    )
+    return keys.annotate(
+        hint=Subquery(secrets.filter(expires_at=None).values("hint")[:1]),
+        product_ids=ArraySubquery(key_products.values("product_id")),
+        grace=Subquery(grace[:1]),
+        disabled_by_member=Exists(member),
+    )
+
+
+def _row(key: Any, names: dict[int, str]) -> KeyRow:
+    grace = key.grace or {}
+    return KeyRow(
+        pk=key.pk,
+        public_id=key.public_id,
+        name=key.name,
+        hint=key.hint,
+        state=key.state,
+        billing=key.get_billing_type_display(),
+        products=tuple(names[pk] for pk in key.product_ids),
+        domains=tuple(key.allowed_domains),
+        created_at=key.created_at,
+        rotated_at=key.rotated_at,
+        last_used_at=key.last_used_at,
+        expires_at=key.expires_at,
+        disabled_at=key.disabled_at,
+        disabled_reason=key.disabled_reason,
+        disabled_by_provider=key.disabled_at is not None and not key.disabled_by_member,
+        grace_hint=grace.get("hint", ""),
+        grace_ends_at=_moment(grace.get("ends_at")),
+        grace_last_used_at=_moment(grace.get("last_used_at")),
+    )
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """A product of a key with its limit and what was asked for."""
+
+    product: Product
+    qps: int
+    is_own: bool
+    pending: QpsRequest | None
+
+
+def limits(key: ApiKey) -> list[Limit]:
+    """Return the products of a key in the catalogue's order."""
+    pending = {request.product_id: request for request in key.qps_requests.pending().select_related("requested_by")}
+    return [
+        Limit(each.product, each.limit, each.qps_limit is not None, pending.get(each.product_id))
+        for each in key.key_products.select_related("product")
+    ]
+
+
+def past_requests(key: ApiKey) -> QuerySet[QpsRequest]:
+    """Return the decided QPS requests of a key, newest first."""
+    decided = key.qps_requests.exclude(state=QpsRequest.State.PENDING)
+    return decided.select_related("product", "requested_by", "decided_by")[:20]
+
+
+def history(key: ApiKey) -> Iterable[AuditEvent]:
+    """Return what happened to a key, newest first; copies only as the latest one."""
+    return AuditEvent.objects.filter(target_id=key.public_id).select_related("actor")[:30]
+
+
+def end_of(delay_hours: int) -> dt.datetime:
+    """Return the moment that many hours from now."""
+    return timezone.now() + dt.timedelta(hours=delay_hours)

@@ -1,0 +1,65 @@
+"""Create, edit and delete a key."""
+
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect
+from django.views.decorators.http import require_http_methods
+
+from accounts.access import managers
+from keys.forms import DeleteForm, KeyForm
+from keys.models import ApiKey
+from keys.views.answers import act, changed, dialog, gone, own_key
+
+
+@managers
+@require_http_methods(["GET", "HEAD", "POST"])
+def create(request: HttpRequest) -> HttpResponse:
+    """Make a key and go to its page, where it can be copied and tried."""
+    form = KeyForm(request.POST or None, organization=request.organization)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        wanted = {name: data[name] for name in ("name", "billing_type", "products", "allowed_domains")}
+
+        def verb() -> str:
+            return ApiKey.create(organization=request.organization, by=request.user, **wanted).public_id
+
+        if public_id := act(form, request, verb):
+            messages.success(request, f"{data['name']} is ready. Copy the key and try the test request.")
+            return redirect("keys:detail", public_id)
+    return dialog(request, "keys/create.html", {}, form=form)
+
+
+@managers
+@require_http_methods(["GET", "HEAD", "POST"])
+def edit(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Change name, products and domains."""
+    key = own_key(request, public_id)
+    form = KeyForm(request.POST or None, organization=request.organization, key=key)
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+        wanted = {name: data[name] for name in ("version", "name", "products", "allowed_domains")}
+
+        def verb() -> str:
+            key.edit(by=request.user, **wanted)
+            return key.public_id
+
+        if act(form, request, verb):
+            return changed(request, key, f"{data['name']} is saved.")
+    return dialog(request, "keys/edit.html", {"key": key}, form=form)
+
+
+@managers
+@require_http_methods(["GET", "HEAD", "POST"])
+def delete(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Delete a key; one that is in use asks for its name."""
+    key = own_key(request, public_id)
+    form = DeleteForm(request.POST or None, key=key)
+    if request.method == "POST" and form.is_valid():
+
+        def verb() -> str:
+            key.mark_deleted(by=request.user)
+            return key.public_id
+
+        if act(form, request, verb):
+            return gone(request, key, f"{key.name} is deleted. Its requests are refused within a second.")
+    return dialog(request, "keys/delete.html", {"key": key}, form=form)

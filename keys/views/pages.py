@@ -1,0 +1,51 @@
+"""The list of keys, and the page of one."""
+
+from django.conf import settings
+from django.contrib import messages
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import redirect, render
+from django.views.decorators.http import require_safe
+
+from accounts.access import members
+from dashboard import htmx
+from keys import queries, tokens
+from keys.snippets import test_requests
+from keys.views.answers import own_key
+
+
+@members
+@require_safe
+def key_list(request: HttpRequest) -> HttpResponse:
+    """Show the organisation's keys."""
+    query = request.GET.get("q", "")
+    if pasted := next(tokens.find(query, settings.KEY_PREFIX), None):
+        messages.warning(
+            request, "You searched for a whole key. Search for its hint or ID instead, and keep the key secret."
+        )
+        return redirect(f"{request.path}?q={tokens.hint(pasted)}")
+    found = queries.key_list(
+        request.organization,
+        query=query,
+        product=request.GET.get("product", ""),
+        group=request.GET.get("state", ""),
+        sort=request.GET.get("sort", ""),
+        number=request.GET.get("page", "1"),
+    )
+    return htmx.render(request, "keys/list.html", "list", {"tab": "keys", "found": found, "query": query})
+
+
+@members
+@require_safe
+def detail(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show one key: facts, test request, strings, limits, history."""
+    key = own_key(request, public_id)
+    context = {
+        "tab": "keys",
+        "key": key,
+        "row": queries.key_row(key),
+        "secrets": key.secrets.select_related("created_by"),
+        "limits": queries.limits(key),
+        "events": queries.history(key),
+        "snippets": test_requests(settings.GATEWAY_URL, key.allowed_domains),
+    }
+    return render(request, "keys/detail.html", context)

@@ -1,0 +1,68 @@
+"""Ask for another queries-per-second limit; for enterprise customers."""
+
+from django.contrib import messages
+from django.core.exceptions import PermissionDenied
+from django.http import HttpRequest, HttpResponse
+from django.shortcuts import get_object_or_404, redirect
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import managers
+from dashboard import htmx
+from keys import queries
+from keys.forms import QpsForm
+from keys.models import ApiKey, QpsRequest
+from keys.refusals import Refusal
+from keys.views.answers import act, dialog, own_key
+
+
+@managers
+@require_http_methods(["GET", "HEAD", "POST"])
+def manage(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Show limits and requests; take a new request."""
+    key = _enterprise_key(request, public_id)
+    form = QpsForm(request.POST or None, key=key, initial={"product": request.GET.get("product")})
+    if request.method == "POST" and form.is_valid():
+        data = form.cleaned_data
+
+        def verb() -> str:
+            made = QpsRequest.submit(
+                key=key, product=data["product"], requested=data["requested"], reason=data["reason"], by=request.user
+            )
+            return made.public_id
+
+        if act(form, request, verb):
+            return _answer(request, key, f"{data['requested']:,} QPS for {data['product']} are requested.")
+    return _page(request, key, form)
+
+
+@managers
+@require_POST
+def withdraw(request: HttpRequest, public_id: str, request_id: str) -> HttpResponse:
+    """Take a waiting request back."""
+    key = _enterprise_key(request, public_id)
+    wish = get_object_or_404(key.qps_requests.select_related("product"), public_id=request_id)
+    try:
+        wish.withdraw(by=request.user)
+    except Refusal as refusal:
+        return _answer(request, key, str(refusal))
+    return _answer(request, key, f"The request for {wish.product} is withdrawn.")
+
+
+def _enterprise_key(request: HttpRequest, public_id: str) -> ApiKey:
+    key = own_key(request, public_id)
+    if not request.organization.is_enterprise:
+        raise PermissionDenied("QPS management is part of the plan Enterprise.")
+    return key
+
+
+def _page(request: HttpRequest, key: ApiKey, form: QpsForm) -> HttpResponse:
+    context = {"key": key, "limits": queries.limits(key), "past": queries.past_requests(key)}
+    return dialog(request, "keys/qps.html", context, form=form)
+
+
+def _answer(request: HttpRequest, key: ApiKey, message: str) -> HttpResponse:
+    """Show the same place again, with what is now true."""
+    if htmx.wants_fragment(request):
+        return htmx.announce(_page(request, key, QpsForm(key=key)), message)
+    messages.success(request, message)
+    return redirect("keys:qps", key.public_id)

@@ -1,0 +1,108 @@
+"""The strings of a key: copy, rotate, retire the old one, extend its time."""
+
+from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.shortcuts import render
+from django.urls import reverse
+from django.utils import timezone
+from django.views.decorators.http import require_http_methods, require_POST
+
+from accounts.access import managers
+from dashboard import htmx
+from keys import queries
+from keys.forms import DELAYS_HOURS, ActionForm, ConfirmForm, ExtendForm, RotateForm
+from keys.models import ApiKey
+from keys.refusals import Refusal, TooManyReveals
+from keys.views.answers import act, changed, dialog, own_key
+
+
+@managers
+@require_POST
+def reveal(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Hand out the whole key, for the clipboard as JSON, without a script as a page. 429 past the hourly limit."""
+    key = own_key(request, public_id)
+    wants_json = "application/json" in request.headers.get("Accept", "")
+    try:
+        string = key.reveal(by=request.user)
+    except Refusal as refusal:
+        status = 429 if isinstance(refusal, TooManyReveals) else 409
+        if wants_json:
+            return JsonResponse({"detail": str(refusal)}, status=status)
+        return render(request, "keys/refused.html", {"key": key, "reason": str(refusal), "tab": "keys"}, status=status)
+    if wants_json:
+        response: HttpResponse = JsonResponse({"key": string})
+    else:
+        response = render(request, "keys/reveal.html", {"key": key, "string": string, "tab": "keys"})
+    response["Cache-Control"] = "no-store, private"
+    return response
+
+
+@managers
+@require_http_methods(["GET", "HEAD", "POST"])
+def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Step 1 says what changes, step 2 asks when the old string stops, the answer gives the new one to copy."""
+    key = own_key(request, public_id)
+    form = RotateForm(request.POST or None, key=key, initial={"delay": "24" if key.is_in_use else "0"})
+    if request.method == "POST" and form.is_valid():
+
+        def verb() -> str:
+            key.rotate(by=request.user, version=form.cleaned_data["version"], delay=form.cleaned_data["wait"])
+            return key.public_id
+
+        if act(form, request, verb):
+            key.refresh_from_db()
+            return _rotated(request, key)
+    step = 2 if request.method == "POST" or request.GET.get("step") == "2" else 1
+    return dialog(request, "keys/rotate.html", {"key": key, "step": step, **_ends(form)}, form=form)
+
+
+@managers
+@require_http_methods(["GET", "HEAD", "POST"])
+def retire(request: HttpRequest, public_id: str) -> HttpResponse:
+    """End the grace of the old string now."""
+    key = own_key(request, public_id)
+    form = ConfirmForm(request.POST or None, key=key)
+    if request.method == "POST" and form.is_valid():
+
+        def verb() -> str:
+            key.retire_old_string(by=request.user, version=form.cleaned_data["version"])
+            return key.public_id
+
+        if act(form, request, verb):
+            return changed(request, key, "The old string is refused within a second.")
+    return dialog(request, "keys/retire.html", {"key": key}, form=form)
+
+
+@managers
+@require_http_methods(["GET", "HEAD", "POST"])
+def extend(request: HttpRequest, public_id: str) -> HttpResponse:
+    """Let the old string work longer, counted from now."""
+    key = own_key(request, public_id)
+    form = ExtendForm(request.POST or None, key=key, initial={"delay": "24"})
+    if request.method == "POST" and form.is_valid():
+
+        def verb() -> str:
+            key.extend_old_string(
+                by=request.user, version=form.cleaned_data["version"], delay=form.cleaned_data["wait"]
+            )
+            return key.public_id
+
+        if act(form, request, verb):
+            return changed(request, key, "The old string works longer.")
+    return dialog(request, "keys/extend.html", {"key": key, **_ends(form)}, form=form)
+
+
+def _ends(form: ActionForm) -> dict[str, object]:
+    """The choices with the moment each ends, and which is chosen."""
+    choices = [(hours, queries.end_of(hours)) for hours in DELAYS_HOURS]
+    return {"choices": choices, "chosen": str(form["delay"].value()), "now": timezone.now()}
+
+
+def _rotated(request: HttpRequest, key: ApiKey) -> HttpResponse:
+    """Show the outcome with the new key to copy; in the list also the changed row."""
+    context = {
+        "key": key,
+        "row": queries.key_row(key),
+        "in_list": htmx.comes_from(request, reverse("keys:list")),
+        "tab": "keys",
+    }
+    return htmx.render(request, "keys/rotated.html", "dialog", context)

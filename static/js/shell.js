@@ -1,0 +1,68 @@
+// The one dialog, toasts, and "/" for the search field. Everything is delegated, so that it survives a swap.
+(() => {
+  const dialog = document.getElementById("dialog");
+  let opener = null;
+
+  const toast = (message) => {
+    const place = document.getElementById("toasts");
+    const item = document.createElement("p");
+    item.className = "toast";
+    item.textContent = message;
+    place.append(item);
+    setTimeout(() => item.remove(), 5000);
+  };
+
+  // A menu item that opens the dialog gives the focus to the menu's button first, where it returns to afterwards.
+  document.body.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.target !== dialog || dialog.open) return;
+    const menu = event.detail.elt.closest("[popover]");
+    opener = menu ? document.querySelector(`[popovertarget="${menu.id}"]`) : event.detail.elt;
+    menu?.hidePopover();
+  });
+
+  document.body.addEventListener("htmx:afterSwap", (event) => {
+    if (event.detail.target !== dialog || !dialog.children.length) return;
+    if (!dialog.open) dialog.showModal();
+    const first = dialog.querySelector("[aria-invalid='true'], [autofocus], .dialog-body :is(input, select, textarea):not([type='hidden'])");
+    (first ?? dialog.querySelector(".dialog-foot :is(a, button)"))?.focus();
+  });
+
+  document.addEventListener("click", (event) => {
+    const link = event.target.closest("[data-close]");
+    if (link && dialog.contains(link)) {
+      event.preventDefault();
+      dialog.close();
+    } else if (event.target === dialog) {
+      dialog.close();
+    }
+  });
+
+  dialog.addEventListener("close", () => {
+    const reload = dialog.querySelector("[data-reload]");
+    dialog.replaceChildren();
+    if (reload) location.reload();
+    const here = opener?.isConnected ? opener : document.getElementById(opener?.id ?? "") ?? null;
+    const again = here ?? document.querySelector(`[popovertarget="${opener?.getAttribute("popovertarget")}"]`);
+    (again ?? document.getElementById("content")).focus({ preventScroll: true });
+  });
+
+  document.body.addEventListener("close-dialog", () => dialog.close());
+  document.body.addEventListener("toast", (event) => toast(event.detail.value));
+  document.addEventListener("latchkey:toast", (event) => toast(event.detail));
+
+  // A lost network or a refusal says so and loses nothing that was typed.
+  document.body.addEventListener("htmx:sendError", () => toast("The network is away. Nothing was lost; try again."));
+  document.body.addEventListener("htmx:responseError", (event) => {
+    const status = event.detail.xhr.status;
+    toast(status === 404 ? "This is no longer there. Reload the page." : status === 403 ? "You may not do this." : `That did not work (${status}). Try again.`);
+  });
+
+  document.addEventListener("keydown", (event) => {
+    if (event.key !== "/" || event.target.closest("input, textarea, select, dialog")) return;
+    const search = document.querySelector("[data-slash]");
+    if (search) {
+      event.preventDefault();
+      search.focus();
+    }
+  });
+})();
