@@ -1,0 +1,31 @@
+"""How allauth speaks and acts here: our words, and nothing that changes by GET."""
+
+from typing import ClassVar
+
+from allauth.account.adapter import DefaultAccountAdapter
+from django.http import HttpRequest
+
+
+class AccountAdapter(DefaultAccountAdapter):
+    """The seam that allauth leaves for a project."""
+
+    error_messages: ClassVar[dict[str, str]] = {
+        **DefaultAccountAdapter.error_messages,
+        "account_inactive": "This account is closed.",
+        "duplicate_email": "This is your address already.",
+        "email_password_mismatch": "Address and password do not match.",
+        "enter_current_password": "This is not your current password.",
+        "incorrect_password": "This is not your password.",
+        "invalid_password_reset": "This link has expired or was used before.",
+        "rate_limited": "Too many attempts. Wait a minute, then try again.",
+        "too_many_login_attempts": "Too many attempts with this address. Wait five minutes, then try again.",
+    }
+
+    def logout(self, request: HttpRequest) -> None:
+        """Sign out, but never by following a link.
+
+        allauth signs out whoever opens another person's confirmation or reset link. Here opening a link changes
+        nothing; the POST that uses it signs the other person out.
+        """
+        if request.method not in {"GET", "HEAD", "OPTIONS"}:
+            super().logout(request)
