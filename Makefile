@@ -31,8 +31,14 @@ lint: $(VENV)/.installed  ## style, types, architecture, templates
 	$(BIN)/mypy .
 	git ls-files -z 'templates/*.html' | xargs -0 $(BIN)/djade --check --target-version 5.2
 
-check: test lint  ## what CI runs
-	$(BIN)/python manage.py makemigrations --check --dry-run
+check-production: $(VENV)/.installed  ## migrations, deployment checks, static files as production has them
+	DEBUG=1 $(BIN)/python manage.py makemigrations --check --dry-run
+	@env DEBUG=0 SECRET_KEY="$$($(BIN)/python -c 'import secrets; print(secrets.token_urlsafe(60))')" \
+		KEY_PEPPERS="1:$$(head -c 32 /dev/urandom | base64)" KEY_MASTER_KEYS="1:$$(head -c 32 /dev/urandom | base64)" \
+		DATABASE_URL=postgres://latchkey@localhost/latchkey ALLOWED_HOSTS=dashboard.example.com \
+		sh -ec '$(BIN)/python manage.py check --deploy --fail-level WARNING && $(BIN)/python manage.py collectstatic --noinput --verbosity 0 --clear && rm -rf staticfiles'
+
+check: test lint check-production  ## what CI runs
 
 lock: $(VENV)/.installed  ## write requirements*.txt anew from requirements*.in
 	$(BIN)/python -m pip install --quiet uv
@@ -42,4 +48,4 @@ lock: $(VENV)/.installed  ## write requirements*.txt anew from requirements*.in
 clean:  ## remove the demo's data
 	rm -rf var
 
-.PHONY: help install demo traffic test lint check lock clean
+.PHONY: help install demo traffic test lint check-production check lock clean

@@ -1,35 +1,175 @@
-"""A key through its verbs, on a real PostgreSQL."""
+"""The life of a key's strings as a state machine: after every step the gateway's verdict on every string ever issued equals an oracle's.
+
+The verdict is what the gateway would say: the view `gateway_policy` read back, its rules, its pure decision.
+"""
 
 import datetime as dt
+from dataclasses import dataclass
 
-import pytest
-from django.db import connection
+import hypothesis.strategies as st
+import time_machine
+from django.conf import settings
+from django.db import connection, transaction
+from django.utils import timezone
+from hypothesis import HealthCheck
+from hypothesis import settings as hypothesis_settings
+from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, rule, run_state_machine_as_test
 
-from keys.refusals import StaleVersion
-from tests.factories import string_of
+from gateway import verdict
+from gateway.rules import Catalogue, Organization, Product, Rules
+from keys import vault
+from keys.models import ApiKey
+from keys.refusals import Refusal, StaleVersion
+from tests import factories
 
 HOUR = dt.timedelta(hours=1)
+START = dt.datetime(2026, 3, 1, 12, tzinfo=dt.UTC)
 
 
-def test_rotating_keeps_the_old_string_until_the_delay_ends(cast):
-    old = string_of(cast.key)
-    cast.key.rotate(by=cast.ada, version=cast.key.version, delay=HOUR)
-    assert string_of(cast.key) != old
-    assert cast.key.secret_in_grace.number == 1
+@dataclass
+class Issued:
+    """What the oracle knows of one string."""
+
+    string: str
+    ends_at: dt.datetime | None = None
 
 
-def test_rotating_from_an_old_form_is_refused(cast):
-    version = cast.key.version
-    cast.key.rotate(by=cast.ada, version=version)
-    with pytest.raises(StaleVersion):
-        cast.key.rotate(by=cast.ben, version=version)
-
-
-@pytest.mark.django_db(transaction=True)
-def test_committing_a_change_numbers_it_for_the_gateways(cast):
+def gateways_word(key: ApiKey, string: str, now: dt.datetime) -> str:
+    """What a gateway answers to a string of the key at a moment, from what the database tells it."""
+    rules = Rules(peppers=(vault.peppers().current[1],), prefix=settings.KEY_PREFIX)
     with connection.cursor() as cursor:
-        cursor.execute("SELECT max(number) FROM gateway_change")
-        before = cursor.fetchone()[0]
-        cast.key.disable(by=cast.ada, reason="incident")
-        cursor.execute("SELECT number, key_id FROM gateway_change WHERE number > %s", [before])
-        assert cursor.fetchall() == [(before + 1, cast.key.pk)]
+        cursor.execute("SELECT * FROM gateway_policy WHERE key_id = %s", [key.pk])
+        rules.put_key([bytes(cell) if isinstance(cell, memoryview) else cell for cell in cursor.fetchone()])
+    product = key.products.get(code="search")
+    rules.catalogue = Catalogue.make([Product(product.pk, "search", "Search API", 5)], [(product.pk, "/search/2/")])
+    rules.organizations[key.organization_id] = Organization("org", False)
+    question = verdict.Question(string=string, path="/search/2/search/x.json")
+    return verdict.decide(rules, question, now.timestamp()).outcome.word
+
+
+class LifeOfAKey(RuleBasedStateMachine):
+    """Create, rotate, retire, extend, disable, enable, expire, delete, and time."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.atomic = transaction.atomic()
+        self.atomic.__enter__()
+        self.clock = time_machine.travel(START, tick=False)
+        self.traveller = self.clock.start()
+        self.key = factories.KeyFactory(expires_at=START + 400 * HOUR)
+        self.by = self.key.created_by
+        self.issued = [Issued(self.key.current_string())]
+        self.disabled = self.deleted = False
+
+    def teardown(self) -> None:
+        self.clock.stop()
+        transaction.set_rollback(True)
+        self.atomic.__exit__(None, None, None)
+
+    def in_grace(self) -> Issued | None:
+        alive = [each for each in self.issued[:-1] if each.ends_at and each.ends_at > timezone.now()]
+        assert len(alive) <= 1
+        return alive[0] if alive else None
+
+    @rule(hours=st.sampled_from([0, 1, 3, 24, 72, 720]))
+    @precondition(lambda self: not self.deleted)
+    def rotate(self, hours: int) -> None:
+        now = timezone.now()
+        if old := self.in_grace():
+            old.ends_at = now
+        self.key.rotate(by=self.by, version=self.key.version, delay=hours * HOUR)
+        self.issued[-1].ends_at = now + hours * HOUR
+        self.issued.append(Issued(self.key.current_string()))
+
+    @rule(hours=st.sampled_from([-1, 721]))
+    @precondition(lambda self: not self.deleted)
+    def rotate_out_of_bounds(self, hours: int) -> None:
+        self.refused(lambda: self.key.rotate(by=self.by, version=self.key.version, delay=hours * HOUR))
+
+    @rule()
+    @precondition(lambda self: not self.deleted)
+    def rotate_from_an_old_form(self) -> None:
+        self.refused(lambda: self.key.rotate(by=self.by, version=self.key.version - 1), StaleVersion)
+
+    @rule()
+    @precondition(lambda self: not self.deleted)
+    def retire(self) -> None:
+        if old := self.in_grace():
+            self.key.retire_old_string(by=self.by, version=self.key.version)
+            old.ends_at = timezone.now()
+        else:
+            self.refused(lambda: self.key.retire_old_string(by=self.by, version=self.key.version))
+
+    @rule(hours=st.sampled_from([1, 48, 720]))
+    @precondition(lambda self: not self.deleted)
+    def extend(self, hours: int) -> None:
+        def act() -> None:
+            self.key.extend_old_string(by=self.by, version=self.key.version, delay=hours * HOUR)
+
+        if old := self.in_grace():
+            act()
+            old.ends_at = timezone.now() + hours * HOUR
+        else:
+            self.refused(act)
+
+    @rule()
+    @precondition(lambda self: not self.deleted)
+    def disable(self) -> None:
+        self.key.disable(by=self.by, reason="incident")
+        self.disabled = True
+
+    @rule()
+    @precondition(lambda self: not self.deleted)
+    def enable(self) -> None:
+        self.key.enable(by=self.by)
+        self.disabled = False
+
+    @rule()
+    def delete(self) -> None:
+        self.key.mark_deleted(by=self.by)
+        self.deleted = True
+
+    @rule()
+    @precondition(lambda self: self.deleted)
+    def act_on_a_deleted_key(self) -> None:
+        self.refused(lambda: self.key.rotate(by=self.by, version=self.key.version))
+        self.refused(lambda: self.key.reveal(by=self.by))
+
+    @rule(minutes=st.sampled_from([1, 59, 60, 61, 180, 1440, 4320, 20_000]))
+    def wait(self, minutes: int) -> None:
+        self.traveller.shift(dt.timedelta(minutes=minutes))
+
+    def refused(self, act, kind: type[Refusal] = Refusal) -> None:
+        try:
+            act()
+        except kind:
+            return
+        raise AssertionError("not refused")
+
+    @invariant()
+    def every_string_is_judged_as_the_oracle_does(self) -> None:
+        now = timezone.now()
+        for number, each in enumerate(self.issued, start=1):
+            expected = "ok"
+            if self.deleted:
+                expected = "deleted_key"
+            elif (each.ends_at is not None and each.ends_at <= now) or now >= START + 400 * HOUR:
+                expected = "expired_key"
+            elif self.disabled:
+                expected = "disabled_key"
+            assert gateways_word(self.key, each.string, now) == expected, (number, each.ends_at, now)
+
+    @invariant()
+    def ended_strings_have_no_copy_and_numbers_are_dense(self) -> None:
+        secrets = list(self.key.secrets.order_by("number"))
+        assert [secret.number for secret in secrets] == list(range(1, len(self.issued) + 1))
+        assert [secret.sealed is not None for secret in secrets] == [False] * (len(secrets) - 1) + [True]
+
+
+def test_every_string_ever_issued_is_judged_as_an_oracle_does(db):
+    run_state_machine_as_test(
+        LifeOfAKey,
+        settings=hypothesis_settings(
+            max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+        ),
+    )

@@ -1,0 +1,83 @@
+"""Habits that matter."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from django.core.management import call_command
+
+ROOT = Path(__file__).resolve().parents[2]
+PACKAGES = ("dashboard", "accounts", "keys", "analytics", "support", "gateway")
+
+
+def tracked(*patterns):
+    """Files of the project; those that are not committed yet count."""
+    found = [path for pattern in patterns for path in ROOT.glob(pattern)]
+    assert found, patterns
+    return [path for path in found if not {".venv", "var", "staticfiles"} & set(path.relative_to(ROOT).parts)]
+
+
+def too_long(paths, limit):
+    return {str(path.relative_to(ROOT)): n for path in paths if (n := len(path.read_text().splitlines())) > limit}
+
+
+def test_modules_templates_and_stylesheets_are_small():
+    modules = [path for package in PACKAGES for path in tracked(f"{package}/**/*.py") if "migrations" not in path.parts]
+    assert too_long(modules, 400) == {}
+    assert too_long(tracked("templates/**/*.html"), 150) == {}
+    assert too_long(tracked("static/css/**/*.css"), 150) == {}
+
+
+def test_scripts_are_small_together():
+    lines = sum(len(path.read_text().splitlines()) for path in tracked("static/js/*.js"))
+    assert lines <= 500
+
+
+def test_templates_hold_no_inline_style_script_or_handler():
+    wrong = re.compile(r"\sstyle=|\son[a-z]+=|<script(?![^>]*\ssrc=)|javascript:|\|safe\b|<style|https?://[a-z0-9.-]+\.[a-z]{2,}", re.I)
+    found = {}
+    for path in tracked("templates/**/*.html"):
+        text = re.sub(r"{%\s*comment.*?endcomment\s*%}", "", path.read_text(), flags=re.S)
+        if hit := wrong.search(text):
+            found[str(path.relative_to(ROOT))] = hit.group()
+    assert found == {}
+
+
+def test_stylesheets_load_nothing_from_elsewhere_and_do_not_choose_their_layer():
+    for path in tracked("static/css/**/*.css"):
+        text = path.read_text()
+        assert not re.search(r"https?:|//[a-z]", text), path
+        if path.name != "app.css":
+            assert "@layer" not in text and "@import" not in text, path
+        assert "!important" not in text or path.name == "base.css", path
+
+
+def test_every_stylesheet_is_imported_and_every_script_is_loaded():
+    imported = (ROOT / "static/css/app.css").read_text()
+    loaded = "".join(path.read_text() for path in tracked("templates/**/*.html"))
+    for path in tracked("static/css/**/*.css"):
+        name = str(path.relative_to(ROOT / "static/css"))
+        assert name == "app.css" or f'"{name}"' in imported or name in loaded, name
+    for path in tracked("static/js/*.js"):
+        assert f"js/{path.name}" in loaded, path.name
+
+
+@pytest.mark.parametrize("module", ["gateway.server", "gateway.shipper", "keys.tokens", "keys.domains", "dashboard.public_ids"])
+def test_the_gateway_and_the_pure_modules_import_no_django(module):
+    code = f"import sys, {module}; sys.exit('django' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0
+
+
+def test_every_migration_is_current(db):
+    call_command("makemigrations", check=True, dry_run=True, verbosity=0)
+
+
+def test_every_icon_that_is_named_is_in_the_sprite():
+    sprite = (ROOT / "static/img/icons.svg").read_text()
+    for path in tracked("templates/**/*.html"):
+        for name in re.findall(r'{%\s*icon "([a-z]+)"', path.read_text()):
+            assert f'id="i-{name}"' in sprite, (path, name)
+
+

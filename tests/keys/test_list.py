@@ -1,0 +1,183 @@
+"""The tab API & SDK keys."""
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from accounts.models import Plan
+from keys.models import ApiKey
+from tests import factories
+from tests.factories import KeyFactory, string_of
+
+DAY = dt.timedelta(days=1)
+
+
+def row(page, key):
+    return page.one(f"#{key.public_id}")
+
+
+def test_a_row_shows_everything_about_a_key(cast, ada):
+    key = KeyFactory(
+        organization=cast.northwind,
+        name="Web shop",
+        billing_type="evaluation",
+        allowed_domains=["shop.example.com", "*.example.org"],
+        products=factories.products("map-display", "search", "routing", "traffic"),
+    )
+    shown = " ".join(row(ada.get("/keys/"), key).text_content().split())
+    for text in ("Web shop", key.current_secret.hint, key.public_id, "Evaluation", "Map Display API", "+1", "Traffic API",
+                 "shop.example.com, *.example.org", "Unused", "RotatedNever", "Last used"):  # fmt: skip
+        assert text in shown or text in shown.replace(" ", ""), text
+    assert string_of(key) not in ada.get("/keys/").source
+
+
+def test_the_menu_has_four_items_and_works_as_links(cast, ada):
+    key = row(ada.get("/keys/"), cast.key)
+    assert key.cssselect("button[popovertarget]")[-1].get("aria-label") == "Actions for Fleet tracking"
+    links = key.cssselect(".key-menu a")
+    assert [" ".join(link.text_content().split()) for link in links] == ["Edit", "Rotate", "Manage QPS", "Delete"]
+    for link in links:
+        assert ada.get(link.get("href")).status == 200
+
+
+@pytest.mark.parametrize("plan", [Plan.FREEMIUM, Plan.PAY_AS_YOU_GROW])
+def test_other_plans_do_not_see_manage_qps_and_are_refused(cast, ada, plan):
+    cast.northwind.plan = plan
+    cast.northwind.save()
+    assert "Manage QPS" not in ada.get("/keys/")
+    assert "Manage QPS" not in ada.get(f"/keys/{cast.key.public_id}/")
+    url = f"/keys/{cast.key.public_id}/qps/"
+    assert ada.get(url).status == ada.post(url).status == 403
+
+
+def test_viewers_see_no_menu_and_nothing_to_copy(cast, as_user):
+    page = as_user(cast.vera).get("/keys/")
+    assert "Fleet tracking" in page
+    assert page.all(".key-menu a") == page.all("[data-copy-key]") == []
+    assert "Create key" not in page
+
+
+def states(cast):
+    now = timezone.now()
+
+    def make(name, **fields):
+        key = KeyFactory(organization=cast.northwind, name=name)
+        ApiKey.objects.filter(pk=key.pk).update(**{"last_used_at": now} | fields)
+        return key
+
+    make("is healthy")
+    make("is unused", last_used_at=None)
+    make("is disabled", disabled_at=now, disabled_by=cast.sam, disabled_reason="abuse")
+    make("is expired", expires_at=now - DAY)
+    make("is expiring", expires_at=now + DAY)
+    make("is deleted", deleted_at=now)
+    grace = make("is in grace")
+    grace.rotate(by=cast.ada, version=grace.version, delay=DAY)
+
+
+@pytest.mark.parametrize(
+    ("state", "names"),
+    [
+        ("healthy", ["is healthy"]),
+        ("attention", ["is in grace", "is expiring", "is expired"]),
+        ("disabled", ["is disabled"]),
+        ("unused", ["is unused", "Fleet tracking"]),
+        ("", ["is in grace", "is expiring", "is expired", "is disabled", "is unused", "is healthy", "Fleet tracking"]),
+    ],
+)
+def test_states_narrow_the_list_and_are_counted(cast, ada, state, names):
+    states(cast)
+    page = ada.get("/keys/", state=state)
+    assert page.texts(".key-name h2") == names
+    assert page.texts(".segments a") == ["All 7", "Healthy 1", "Needs attention 3", "Disabled 1", "Unused 2"]
+
+
+def test_a_disabled_key_says_what_to_do_quoting_its_id(cast, ada):
+    cast.key.disable(by=cast.sam, reason="found in a repository", as_staff=True)
+    notice = " ".join(row(ada.get("/keys/"), cast.key).cssselect(".notice")[0].text_content().split())
+    assert "Disabled by the provider" in notice
+    assert "found in a repository" in notice
+    assert f"Contact support, quoting {cast.key.public_id}" in notice
+
+
+@pytest.mark.parametrize(
+    "query",
+    ["Web", "web SHOP", "{id}", "{lower}", "{spoken}", "{hint}", "{dots}", "{end}", "shop.example.com", "EXAMPLE.com"],
+)
+def test_searching_finds_by_name_id_hint_and_domain(cast, ada, query):
+    key = KeyFactory(organization=cast.northwind, name="Web shop", allowed_domains=["shop.example.com"])
+    hint = key.current_secret.hint
+    forms = {
+        "id": key.public_id,
+        "lower": key.public_id.lower(),
+        "spoken": key.public_id.removeprefix("key_").replace("0", "O").replace("1", "l"),
+        "hint": hint,
+        "dots": hint.replace("…", "..."),
+        "end": hint[-4:],
+    }
+    page = ada.get("/keys/", q=query.format(**forms))
+    assert page.texts(".key-name h2") == ["Web shop"]
+
+
+def test_searching_for_a_whole_key_takes_it_out_of_the_address(cast, ada):
+    string = string_of(cast.key)
+    page = ada.get("/keys/", q=f" {string} ")
+    assert page.status == 302
+    assert string not in page["Location"]
+    page = ada.get(page["Location"])
+    assert page.texts(".key-name h2") == ["Fleet tracking"]
+    assert string not in page.source
+
+
+def test_a_product_narrows_and_the_order_can_be_chosen(cast, ada):
+    KeyFactory(organization=cast.northwind, name="A routing key", products=factories.products("routing"))
+    assert ada.get("/keys/", product="routing").texts(".key-name h2") == ["A routing key"]
+    assert ada.get("/keys/", sort="name").texts(".key-name h2") == ["A routing key", "Fleet tracking"]
+    assert ada.get("/keys/", sort="created").texts(".key-name h2") == ["A routing key", "Fleet tracking"]
+    assert ada.get("/keys/", sort="nonsense", page="nonsense", state="nonsense").status == 200
+
+
+def test_an_empty_list_is_one_sentence_and_one_button(cast, ada):
+    cast.key.mark_deleted(by=cast.ada)
+    page = ada.get("/keys/")
+    assert "Northwind Routing has no keys." in page
+    assert page.texts(".empty .button") == ["Create key"]
+    assert "No key matches." in ada.get("/keys/", q="zzzz")
+
+
+@pytest.fixture
+def many_keys(cast):
+    """10,000 keys of one organisation, written past the verbs: only the list is of interest."""
+    from keys.models import KeyProduct, KeySecret
+
+    products = factories.products("search", "routing", "traffic", "map-display")
+    keys = ApiKey.objects.bulk_create(
+        [ApiKey(organization=cast.northwind, name=f"Key {n:05}", billing_type="paying") for n in range(10_000)]
+    )
+    KeySecret.objects.bulk_create(
+        [KeySecret(key=key, number=1, digest=n.to_bytes(32), hint=f"lk{n:04}…abcd") for n, key in enumerate(keys)]
+    )
+    KeyProduct.objects.bulk_create([KeyProduct(key=key, product=product) for key in keys for product in products])
+
+
+@pytest.mark.parametrize("query", [{}, {"q": "Key 0999"}, {"product": "routing", "state": "unused", "page": "150"}])
+def test_ten_thousand_keys_take_at_most_eight_queries(cast, ada, many_keys, django_assert_max_num_queries, query):
+    with django_assert_max_num_queries(8):
+        page = ada.get("/keys/", **query)
+    assert 1 <= len(page.all(".key-row")) <= 50
+
+
+def test_pages_have_fifty_keys(cast, ada, many_keys):
+    page = ada.get("/keys/")
+    assert len(page.all(".key-row")) == 50
+    assert "1 to 50 of 10,001" in page
+    last = ada.get("/keys/", page="201")
+    assert last.texts(".key-name h2") == ["Fleet tracking"]
+    assert last.one("[rel=prev]").get("href") == "?page=200"
+
+
+def test_htmx_gets_the_list_alone(cast, ada):
+    page = ada.get("/keys/", htmx=True, q="fleet")
+    assert page.source.strip().startswith('<div id="key-list"')
+    assert "HX-Request" in page["Vary"]
