@@ -11,7 +11,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
     return {
         "gateway_url": settings.GATEWAY_URL,
         "support_email": settings.SUPPORT_EMAIL,
-        "is_development": settings.DEBUG,
+        "is_development": settings.DEVELOPMENT,
         "membership": getattr(request, "membership", None),
         "memberships": getattr(request, "memberships", ()),
         "organization": getattr(request, "organization", None),

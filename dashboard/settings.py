@@ -15,9 +15,11 @@ BASE_DIR = Path(__file__).resolve().parent.parent
 env = environ.FileAwareEnv()
 
 # Where it runs ------------------------------------------------------------------------------------------------------
-DEBUG = env.bool("DEBUG", default=False)
+DEVELOPMENT = env.bool("DEBUG", default=False)
+# Django's own DEBUG only decides here who gets its technical error pages; without them even the demo answers as production.
+DEBUG = DEVELOPMENT and env.bool("TECHNICAL_ERRORS", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
-ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEBUG else [])
+ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEVELOPMENT else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 GATEWAY_URL = env.str("GATEWAY_URL", default="http://localhost:8001").rstrip("/")
 
@@ -25,12 +27,12 @@ GATEWAY_URL = env.str("GATEWAY_URL", default="http://localhost:8001").rstrip("/"
 _secrets = {
     name: env.str(name, default="") for name in ("SECRET_KEY", "KEY_PEPPERS", "KEY_MASTER_KEYS", "DATABASE_URL")
 }
-if DEBUG:
+if DEVELOPMENT:
     _secrets = {**secrets.development(DATA_DIR), **{name: value for name, value in _secrets.items() if value}}
 for _name in ("SECRET_KEY", "KEY_PEPPERS", "KEY_MASTER_KEYS", "DATABASE_URL"):
     if not _secrets.get(_name):
         raise ImproperlyConfigured(f"{_name} is not set: production does not start without it (see docs/settings.md).")
-if not DEBUG and secrets.EMBEDDED_MARK in _secrets["DATABASE_URL"]:
+if not DEVELOPMENT and secrets.EMBEDDED_MARK in _secrets["DATABASE_URL"]:
     raise ImproperlyConfigured("DATABASE_URL names the embedded PostgreSQL, which is for development and tests only.")
 SECRET_KEY = _secrets["SECRET_KEY"]
 KEY_PEPPERS = _secrets["KEY_PEPPERS"]
@@ -150,7 +152,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 # Mail ---------------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Latchkey <latchkey@localhost>")
 vars().update(env.email_url_config(env.str("EMAIL_URL", default="smtp://localhost:25")))
-if DEBUG and "EMAIL_URL" not in os.environ:
+if DEVELOPMENT and "EMAIL_URL" not in os.environ:
     EMAIL_BACKEND = "dashboard.mail.DevelopmentBackend"
 
 # Words and times ----------------------------------------------------------------------------------------------------
@@ -167,11 +169,11 @@ STORAGES = {
     "default": {"BACKEND": "django.core.files.storage.FileSystemStorage"},
     "staticfiles": {
         "BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"
-        if DEBUG
+        if DEVELOPMENT
         else "whitenoise.storage.CompressedManifestStaticFilesStorage"
     },
 }
-WHITENOISE_USE_FINDERS = DEBUG
+WHITENOISE_USE_FINDERS = WHITENOISE_AUTOREFRESH = DEVELOPMENT
 
 # Browser ------------------------------------------------------------------------------------------------------------
 CONTENT_SECURITY_POLICY = {
@@ -187,7 +189,7 @@ CONTENT_SECURITY_POLICY = {
         "frame-ancestors": [NONE],
     }
 }
-HTTPS = env.bool("HTTPS", default=not DEBUG)
+HTTPS = env.bool("HTTPS", default=not DEVELOPMENT)
 SECURE_SSL_REDIRECT = HTTPS
 SECURE_PROXY_SSL_HEADER = (
     ("HTTP_X_FORWARDED_PROTO", "https") if env.bool("TRUST_X_FORWARDED_PROTO", default=False) else None

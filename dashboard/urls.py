@@ -23,3 +23,4 @@ urlpatterns = [
     path("readyz", views.readyz, name="readyz"),
 ]
 handler404 = "dashboard.views.not_found"
+handler500 = "dashboard.views.broken"

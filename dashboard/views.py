@@ -5,9 +5,11 @@ from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
+from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from dashboard import mail
+from dashboard.middleware import current_request_id
 
 
 @require_safe
@@ -42,7 +44,7 @@ def readyz(request: HttpRequest) -> HttpResponse:
 @require_safe
 def development_mail(request: HttpRequest) -> HttpResponse:
     """Show the last mails, in development only."""
-    if not settings.DEBUG:
+    if not settings.DEVELOPMENT:
         raise Http404
     return render(request, "dashboard/mail.html", {"mails": mail.latest()})
 
@@ -50,3 +52,8 @@ def development_mail(request: HttpRequest) -> HttpResponse:
 def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     """Answer 404 without saying whether the thing exists."""
     return render(request, "404.html", status=404)
+
+
+def broken(request: HttpRequest) -> HttpResponse:
+    """Answer 500 with what finds the failure in the log; needs neither the database nor a context processor."""
+    return HttpResponse(render_to_string("500.html", {"tracking_id": current_request_id()}), status=500)
