@@ -38,7 +38,7 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Run until told to end."""
-        if not settings.DEBUG:
+        if not settings.DEVELOPMENT:
             raise CommandError("The demo is for development: set DEBUG=1.")
         if options["die_with_parent"]:
             postgres.die_with_parent(signal.SIGTERM)
