@@ -1,6 +1,13 @@
 """Addresses of support."""
 
-from django.urls import URLPattern
+from django.urls import path
+
+from support import views
 
 app_name = "support"
-urlpatterns: list[URLPattern] = []
+urlpatterns = [
+    path("", views.search, name="search"),
+    path("keys/<str:public_id>/", views.key_page, name="key"),
+    path("keys/<str:public_id>/disable/", views.disable, name="disable"),
+    path("keys/<str:public_id>/enable/", views.enable, name="enable"),
+]

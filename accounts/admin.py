@@ -1,0 +1,335 @@
+"""People, customers and the audit log in the admin."""
+
+from dataclasses import dataclass
+from typing import Any
+
+from allauth.account import admin as allauth_admin
+from allauth.account.models import EmailAddress
+from django.contrib import admin, messages
+from django.contrib.auth import admin as auth_admin
+from django.contrib.auth.models import Group
+from django.core.exceptions import ValidationError
+from django.db.models import Count, Q, QuerySet
+from django.forms import BaseInlineFormSet
+from django.http import HttpRequest, HttpResponse
+
+from accounts import bulk
+from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline
+from accounts.models import AuditEvent, Membership, Organization, Plan, Role, User
+from dashboard import public_ids
+from keys.models import BillingType
+
+# The pages that these apps bring keep no audit log.
+admin.site.unregister(auth_admin.Group)
+admin.site.unregister(allauth_admin.EmailAddress)
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an event is about where the row has no public ID."""
+
+    public_id: str
+    label: str
+
+    def __str__(self) -> str:
+        return self.label
+
+
+class EmailAddressInline(ReadOnlyInline):
+    """Addresses of a person, and whether they have proven that they read them."""
+
+    model = EmailAddress
+    fields = ("email", "primary", "verified")
+
+
+@admin.register(User)
+class UserAdmin(AuditedAdmin):
+    """People. They set their own passwords; what gives rights is changed by superusers."""
+
+    noun = "user"
+    audited_fields = ("email", "first_name", "last_name", "is_active", "is_staff", "is_superuser")
+    list_display = ("email", "name", "organizations_of", "is_active", "is_staff", "is_superuser", "last_login")
+    list_filter = ("is_active", "is_staff", "is_superuser", "memberships__role")
+    search_fields = ("email", "first_name", "last_name", "organizations__name")
+    ordering = ("email",)
+    fieldsets = (
+        (None, {"fields": ("email", "first_name", "last_name", "is_active")}),
+        ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
+        ("Times", {"fields": ("last_login", "date_joined")}),
+    )
+    filter_horizontal = ("groups", "user_permissions")
+    inlines = (EmailAddressInline,)
+    rights = ("is_staff", "is_superuser", "groups", "user_permissions")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
+        """Load the organisations with the list."""
+        return super().get_queryset(request).prefetch_related("memberships__organization")
+
+    def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
+        """An address is changed by the person, who proves it; rights by superusers."""
+        fixed = ("last_login", "date_joined") + (("email",) if obj else ())
+        return fixed if request.user.is_superuser else fixed + self.rights
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Staff with the permission change customers' people, superusers everybody."""
+        allowed = super().has_change_permission(request, obj)
+        return allowed and (obj is None or request.user.is_superuser or not (obj.is_staff or obj.is_superuser))
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: people are made inactive, so that the log keeps who they were."""
+        return False
+
+    def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
+        """Give a new person no password: they choose one through “Forgot password”."""
+        if not change:
+            obj.set_unusable_password()
+        super().save_model(request, obj, form, change)
+
+    def facts(self, obj: User) -> dict[str, Any]:
+        """Add groups and permissions."""
+        permissions = obj.user_permissions.order_by("content_type__app_label", "codename")
+        return super().facts(obj) | {
+            "groups": list(obj.groups.order_by("name").values_list("name", flat=True)),
+            "permissions": [
+                f"{app}.{code}" for app, code in permissions.values_list("content_type__app_label", "codename")
+            ],
+        }
+
+    def audit_target(self, obj: User) -> Target:
+        """People have no public ID."""
+        return Target(f"user_{obj.pk}", obj.email)
+
+    def audit_organization(self, obj: User) -> None:
+        """People belong to no one organisation."""
+
+    @admin.display(ordering="first_name")
+    def name(self, obj: User) -> str:
+        """First and last name."""
+        return obj.get_full_name()
+
+    @admin.display(description="organisations")
+    def organizations_of(self, obj: User) -> str:
+        """Where they are members, with their roles."""
+        return ", ".join(
+            f"{member.organization} ({member.get_role_display().lower()})" for member in obj.memberships.all()
+        )
+
+
+@admin.register(Group)
+class GroupAdmin(AuditedAdmin):
+    """Permissions that several of the provider's people have together."""
+
+    noun = "group"
+    audited_fields = ("name",)
+    search_fields = ("name",)
+    ordering = ("name",)
+    filter_horizontal = ("permissions",)
+
+    def facts(self, obj: Group) -> dict[str, Any]:
+        """Add the permissions; a group that goes has them no more."""
+        permissions = obj.permissions.order_by("content_type__app_label", "codename") if obj.pk else ()
+        return super().facts(obj) | {"permissions": [f"{p.content_type.app_label}.{p.codename}" for p in permissions]}
+
+    def audit_target(self, obj: Group) -> Target:
+        """Groups have no public ID."""
+        return Target(f"group_{obj.pk}", obj.name)
+
+
+@admin.register(EmailAddress)
+class EmailAddressAdmin(ReadOnlyAdmin):
+    """Addresses of people."""
+
+    list_display = ("email", "user", "primary", "verified")
+    list_filter = ("primary", "verified")
+    list_select_related = ("user",)
+    search_fields = ("email", "user__email")
+    ordering = ("email",)
+
+
+class MembershipFormSet(BaseInlineFormSet):
+    """The members of an organisation, of whom one at least is its owner."""
+
+    def clean(self) -> None:
+        """Refuse to leave an organisation without an owner."""
+        super().clean()
+        kept = [form for form in self.forms if form not in self.deleted_forms and form.cleaned_data.get("user")]
+        if not any(self.errors) and not any(form.cleaned_data.get("role") == Role.OWNER for form in kept):
+            raise ValidationError("An organisation has at least one owner.")
+
+
+class MembershipInline(admin.TabularInline):
+    """Who is a member, with which role."""
+
+    model = Membership
+    formset = MembershipFormSet
+    extra = 0
+    autocomplete_fields = ("user",)
+    readonly_fields = ("created_at",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
+        """Load the people with their memberships."""
+        return super().get_queryset(request).select_related("user", "organization")
+
+
+@admin.register(Organization)
+class OrganizationAdmin(AuditedAdmin):
+    """Customers. They register themselves; here they change plan, are suspended and resumed."""
+
+    noun = "organization"
+    audited_fields = ("name", "plan", "time_zone")
+    list_display = (
+        "name",
+        "public_id",
+        "plan",
+        "is_in_service",
+        "keys_count",
+        "members_count",
+        "time_zone",
+        "created_at",
+    )
+    list_filter = ("plan", ("suspended_at", admin.EmptyFieldListFilter))
+    search_fields = ("name", "slug", "members__email")
+    ordering = ("name", "pk")
+    fields = ("public_id", "name", "slug", "plan", "time_zone", "suspended_at", "suspended_reason", "created_at")
+    readonly_fields = ("public_id", "slug", "suspended_at", "suspended_reason", "created_at")
+    inlines = (MembershipInline,)
+    actions = ("suspend_chosen", "resume_chosen")
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
+        """Count keys and members with the list."""
+        keys = Count("keys", filter=Q(keys__deleted_at=None), distinct=True)
+        return super().get_queryset(request).annotate(keys_kept=keys, people=Count("memberships", distinct=True))
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[Organization], search_term: str
+    ) -> tuple[QuerySet[Organization], bool]:
+        """Find by ID in whatever case, else by name and members."""
+        if public_id := public_ids.normalise(search_term, "org"):
+            found = queryset.filter(public_id=public_id)
+            if found.exists():
+                return found, False
+        return super().get_search_results(request, queryset, search_term)
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody: customers register themselves."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: a customer is suspended, and its history stays."""
+        return False
+
+    def facts(self, obj: Organization) -> dict[str, Any]:
+        """Add who is a member with which role."""
+        members = obj.memberships.order_by("user__email").values_list("user__email", "role")
+        return super().facts(obj) | {"members": dict(members)}
+
+    def audit_organization(self, obj: Organization) -> Organization:
+        """Its own log."""
+        return obj
+
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        """Say which keys are billed in a way that a new plan does not know."""
+        super().save_related(request, form, formsets, change)
+        organization = form.instance
+        strange = organization.keys.kept().exclude(billing_type__in=BillingType.of_plan(organization.plan)).count()
+        if "plan" in form.changed_data and strange:
+            messages.warning(
+                request,
+                f"Keys whose billing type the plan {Plan(organization.plan).label} does not have: {strange:,}. "
+                "Choose another for each under API keys.",
+            )
+
+    @admin.display(description="in service", boolean=True)
+    def is_in_service(self, obj: Organization) -> bool:
+        """Whether its keys work: it is not suspended."""
+        return obj.suspended_at is None
+
+    @admin.display(description="keys", ordering="keys_kept")
+    def keys_count(self, obj: Any) -> int:
+        """Keys that are not deleted."""
+        return obj.keys_kept
+
+    @admin.display(description="members", ordering="people")
+    def members_count(self, obj: Any) -> int:
+        """People."""
+        return obj.people
+
+    @admin.action(description="Suspend…", permissions=["change"])
+    def suspend_chosen(self, request: HttpRequest, queryset: QuerySet[Organization]) -> HttpResponse | None:
+        """Have every key of the chosen customers refused, with a reason."""
+        form = bulk.answered(request, bulk.ReasonForm)
+        if not form.is_valid():
+            question = bulk.Question(
+                "suspend_chosen",
+                "Suspend organisations",
+                "Every request with a key of theirs is refused within a second, until they are resumed.",
+                "Suspend",
+            )
+            return bulk.ask(self, request, queryset, form, question)
+        reason = form.cleaned_data["reason"]
+
+        def verb(organization: Organization) -> bool:
+            if organization.suspended_at is not None:
+                return False
+            organization.suspend(by=request.user, reason=reason)
+            return True
+
+        tally = bulk.perform(_locked(queryset), verb)
+        words = {"one": "organisation is suspended", "many": "organisations are suspended"}
+        bulk.report(request, tally, **words, unchanged="of the chosen were suspended already")
+        return None
+
+    @admin.action(description="Resume", permissions=["change"])
+    def resume_chosen(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
+        """Undo a suspension."""
+
+        def verb(organization: Organization) -> bool:
+            if organization.suspended_at is None:
+                return False
+            organization.resume(by=request.user)
+            return True
+
+        tally = bulk.perform(_locked(queryset), verb)
+        words = {"one": "organisation is resumed", "many": "organisations are resumed"}
+        bulk.report(request, tally, **words, unchanged="of the chosen were not suspended")
+
+
+def _locked(queryset: QuerySet[Organization]) -> QuerySet[Organization]:
+    """Return the chosen rows locked in one order, so that two bulk actions do not wait for each other in a circle."""
+    chosen = list(queryset.values_list("pk", flat=True))
+    return Organization.objects.select_for_update().filter(pk__in=chosen).order_by("pk")
+
+
+@admin.register(Membership)
+class MembershipAdmin(ReadOnlyAdmin):
+    """Who is where; changed on the organisation's page."""
+
+    list_display = ("user", "organization", "role", "created_at")
+    list_filter = ("role", "organization__plan")
+    list_select_related = ("user", "organization")
+    search_fields = ("user__email", "organization__name", "organization__public_id")
+
+
+@admin.register(AuditEvent)
+class AuditEventAdmin(ReadOnlyAdmin):
+    """Who did what. The database refuses to change it, too."""
+
+    list_display = ("at", "verb", "target_label", "target_id", "organization", "actor_label", "as_staff", "request_id")
+    list_filter = ("as_staff", ("at", admin.DateFieldListFilter))
+    list_select_related = ("organization",)
+    search_fields = ("=target_id", "target_label", "actor_label", "=verb", "=request_id")
+    search_help_text = "ID, name, person, verb such as key.rotated, or Tracking-ID of the action"
+    ordering = ("-pk",)
+    fields = (
+        "at", "verb", "target_label", "target_id", "organization", "actor_label", "as_staff", "before", "after", "request_id",
+    )  # fmt: skip
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[AuditEvent], search_term: str
+    ) -> tuple[QuerySet[AuditEvent], bool]:
+        """Read IDs as people type them."""
+        for prefix in ("key", "org"):
+            public_id = public_ids.normalise(search_term, prefix)
+            if public_id and (found := queryset.filter(target_id=public_id)).exists():
+                return found, False
+        return super().get_search_results(request, queryset, search_term)

@@ -1,0 +1,132 @@
+"""QPS requests in the admin: approve and reject."""
+
+from functools import partial
+from typing import Any
+
+from django.contrib import admin
+from django.db import transaction
+from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.http import HttpRequest, HttpResponse
+
+from accounts import bulk
+from accounts.audited_admin import AuditedAdmin
+from keys import lookup, notices, pasted
+from keys.models import ApiKey, QpsRequest
+
+
+@admin.register(QpsRequest)
+class QpsRequestAdmin(AuditedAdmin):
+    """What enterprise customers ask for. A request is decided by its actions and never edited."""
+
+    list_display = (
+        "public_id", "state", "customer", "key_name", "product", "current", "requested", "reason", "requested_by", "created_at",
+        "decided_by",
+    )  # fmt: skip
+    list_filter = ("state", "product", "key__organization__plan")
+    list_select_related = ("key__organization", "product", "requested_by", "decided_by")
+    date_hierarchy = "created_at"
+    search_fields = ("=public_id", "reason", "key__name", "requested_by__email")
+    search_help_text = "ID of the request or the key, hint, organisation, e-mail"
+    actions = ("approve_chosen", "reject_chosen")
+    fields = (
+        "public_id", "state", "customer", "key", "key_id_shown", "product", "current", "requested", "reason", "requested_by",
+        "created_at", "decided_by", "decided_at", "note",
+    )  # fmt: skip
+    readonly_fields = fields
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[QpsRequest]:
+        """Put those that wait first."""
+        waits = Case(When(state="pending", then=Value(0)), default=Value(1), output_field=IntegerField())
+        return super().get_queryset(request).annotate(waits=waits).order_by("waits", "-created_at", "-pk")
+
+    def get_search_results(
+        self, request: HttpRequest, queryset: QuerySet[QpsRequest], search_term: str
+    ) -> tuple[QuerySet[QpsRequest], bool]:
+        """Find by the request, or by its key as people quote it."""
+        found, distinct = super().get_search_results(request, queryset, search_term)
+        if search_term and not pasted.holds_key(search_term):
+            found |= queryset.filter(key__in=ApiKey.objects.filter(lookup.anything(search_term)).values("pk"))
+        return found, distinct
+
+    def has_add_permission(self, request: HttpRequest) -> bool:
+        """Nobody: customers ask in the dashboard."""
+        return False
+
+    def has_delete_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Nobody: the history of a limit stays."""
+        return False
+
+    def render_change_form(
+        self, request: HttpRequest, context: dict[str, Any], *args: Any, **kwargs: Any
+    ) -> HttpResponse:
+        """Offer no button to save: there is nothing to edit."""
+        context |= {"show_save": False, "show_save_and_continue": False}
+        return super().render_change_form(request, context, *args, **kwargs)
+
+    @admin.display(description="organisation", ordering="key__organization__name")
+    def customer(self, obj: QpsRequest) -> str:
+        """Who asks."""
+        return str(obj.key.organization)
+
+    @admin.display(description="key", ordering="key__name")
+    def key_name(self, obj: QpsRequest) -> str:
+        """For which key."""
+        return str(obj.key)
+
+    @admin.display(description="ID of the key")
+    def key_id_shown(self, obj: QpsRequest) -> str:
+        """The ID to quote."""
+        return obj.key.public_id
+
+    @admin.action(description="Approve…", permissions=["change"])
+    def approve_chosen(self, request: HttpRequest, queryset: QuerySet[QpsRequest]) -> HttpResponse | None:
+        """Set the limits that were asked for."""
+        form = bulk.answered(request, bulk.NoteForm)
+        if not form.is_valid():
+            question = bulk.Question(
+                "approve_chosen",
+                "Approve QPS requests",
+                "Each key gets the limit that was requested, within a second, and the requester gets a mail.",
+                "Approve",
+            )
+            return bulk.ask(self, request, queryset, form, question)
+        self._decide(
+            request, queryset, partial(QpsRequest.approve, by=request.user, note=form.cleaned_data["note"]), "approved"
+        )
+        return None
+
+    @admin.action(description="Reject…", permissions=["change"])
+    def reject_chosen(self, request: HttpRequest, queryset: QuerySet[QpsRequest]) -> HttpResponse | None:
+        """Leave the limits as they are, and say why."""
+        form = bulk.answered(request, bulk.RejectionForm)
+        if not form.is_valid():
+            question = bulk.Question(
+                "reject_chosen",
+                "Reject QPS requests",
+                "The limits stay as they are, and the requester gets a mail with your note.",
+                "Reject",
+            )
+            return bulk.ask(self, request, queryset, form, question)
+        self._decide(
+            request, queryset, partial(QpsRequest.reject, by=request.user, note=form.cleaned_data["note"]), "rejected"
+        )
+        return None
+
+    def _decide(self, request: HttpRequest, queryset: QuerySet[QpsRequest], decide: Any, word: str) -> None:
+        decided = []
+
+        def verb(wish: QpsRequest) -> bool:
+            decide(wish)
+            decided.append(wish)
+            return True
+
+        with transaction.atomic():
+            chosen = list(queryset.values_list("pk", flat=True))
+            wishes = QpsRequest.objects.filter(pk__in=chosen).order_by("pk")
+            # Keys first and in one order, as editing a key locks them: neither can wait for the other in a circle.
+            keys = ApiKey.objects.select_for_update(of=("self",)).filter(pk__in=wishes.values("key")).order_by("pk")
+            list(keys.values_list("pk"))
+            tally = bulk.perform(wishes.select_related("key__organization", "product", "requested_by"), verb)
+            transaction.on_commit(partial(notices.tell_decisions, decided), robust=True)
+        words = {"one": f"request is {word}", "many": f"requests are {word}"}
+        bulk.report(request, tally, **words, unchanged="")
