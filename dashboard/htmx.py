@@ -9,16 +9,23 @@ from django.http import HttpRequest, HttpResponse
 from django.shortcuts import render as render_page
 from django.shortcuts import resolve_url
 from django.utils.cache import patch_vary_headers
-from django_htmx.http import HttpResponseClientRedirect, reswap, retarget
+from django_htmx.http import HttpResponseClientRedirect, push_url, reswap, retarget
+from django_htmx.middleware import HtmxDetails
 
 
-def wants_fragment(request: HttpRequest) -> bool:
+class HtmxRequest(HttpRequest):
+    """A request that passed htmx's middleware."""
+
+    htmx: HtmxDetails
+
+
+def wants_fragment(request: HtmxRequest) -> bool:
     """Whether the answer is swapped into a page; a restored history entry wants the whole page."""
     return bool(request.htmx) and not request.htmx.history_restore_request
 
 
 def render(
-    request: HttpRequest, template: str, fragment: str, context: dict[str, Any] | None = None, *, status: int = 200
+    request: HtmxRequest, template: str, fragment: str, context: dict[str, Any] | None = None, *, status: int = 200
 ) -> HttpResponse:
     """Answer with the page, or with its named fragment where htmx asks."""
     name = f"{template}#{fragment}" if wants_fragment(request) else template
@@ -27,7 +34,7 @@ def render(
     return response
 
 
-def comes_from(request: HttpRequest, path: str) -> bool:
+def comes_from(request: HtmxRequest, path: str) -> bool:
     """Whether the htmx request was made on the page with this path."""
     return wants_fragment(request) and urlsplit(request.htmx.current_url or "").path == path
 
@@ -35,6 +42,11 @@ def comes_from(request: HttpRequest, path: str) -> bool:
 def swap(response: HttpResponse, target: str, how: str = "outerHTML") -> HttpResponse:
     """Send a fragment to another element than the one that asked."""
     return reswap(retarget(response, target), how)  # type: ignore[arg-type]
+
+
+def remember(response: HttpResponse, url: str) -> HttpResponse:
+    """Have the browser's address bar and history show this address for what was swapped in."""
+    return push_url(response, url)
 
 
 def announce(response: HttpResponse, message: str = "", **events: Any) -> HttpResponse:
@@ -45,7 +57,7 @@ def announce(response: HttpResponse, message: str = "", **events: Any) -> HttpRe
     return response
 
 
-def navigate(request: HttpRequest, response: HttpResponse) -> HttpResponse:
+def navigate(request: HtmxRequest, response: HttpResponse) -> HttpResponse:
     """Turn a redirect into a navigation of the whole page when htmx asked; sign-in returns to the page, not to the fragment."""
     if not request.htmx or not 300 <= response.status_code < 400 or "Location" not in response:
         return response
