@@ -1,6 +1,7 @@
 """Which organisation a request is about."""
 
 from collections.abc import Callable
+from typing import Any
 
 from django.http import HttpRequest, HttpResponse
 
@@ -13,8 +14,8 @@ def organization(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
     A person with several organisations works in the one chosen last; rights that end are gone with the next request.
     """
 
-    def middleware(request: HttpRequest) -> HttpResponse:
-        request.memberships, request.membership, request.organization = (), None, None
+    def middleware(request: Any) -> HttpResponse:
+        request.memberships, request.membership, request.organization = [], None, None
         if request.user.is_authenticated:
             request.memberships = list(request.user.memberships.select_related("organization"))
             chosen = request.session.get(SESSION_KEY)

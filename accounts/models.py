@@ -22,7 +22,7 @@ class UserManager(BaseUserManager["User"]):
         """Return a new, saved user. Raises ValueError without an address."""
         if not email:
             raise ValueError("A user needs an e-mail address.")
-        user = self.model(email=self.normalize_email(email), **fields)
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
         user.set_password(password)
         user.save(using=self._db)
         return user
@@ -44,7 +44,7 @@ class User(AbstractUser):
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
-    objects: ClassVar[UserManager] = UserManager()
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]  # the base class names people
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
@@ -113,7 +113,9 @@ class Organization(models.Model):
             organization.slug = f"{slugify(name)[:70] or 'organisation'}-{organization.public_id[-6:].lower()}"
             organization.save()
             Membership.objects.create(user=owner, organization=organization, role=Role.OWNER, created_at=at)
-            AuditEvent.record("organization.created", organization=organization, actor=owner, target=organization, at=at)
+            AuditEvent.record(
+                "organization.created", organization=organization, actor=owner, target=organization, at=at
+            )
         return organization
 
     def suspend(self, *, by: User, reason: str) -> None:
@@ -131,7 +133,14 @@ class Organization(models.Model):
                 return
             self.suspended_at, self.suspended_reason = at, reason
             self.save(update_fields=["suspended_at", "suspended_reason"])
-            AuditEvent.record(verb, organization=self, actor=by, target=self, after={"reason": reason} if reason else None)
+            AuditEvent.record(
+                verb,
+                organization=self,
+                actor=by,
+                target=self,
+                after={"reason": reason} if reason else None,
+                as_staff=True,
+            )
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:
@@ -184,7 +193,9 @@ class AuditEvent(models.Model):
     organization = models.ForeignKey(
         Organization, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="audit_events"
     )
-    actor = models.ForeignKey(User, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="audit_events")
+    actor = models.ForeignKey(
+        User, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="audit_events"
+    )
     actor_label = models.CharField(max_length=254)
     as_staff = models.BooleanField(default=False)
     verb = models.CharField(max_length=60)

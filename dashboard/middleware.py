@@ -4,6 +4,7 @@ import re
 import uuid
 from collections.abc import Callable
 from contextvars import ContextVar
+from typing import cast
 
 from django.http import HttpRequest, HttpResponse
 
@@ -41,7 +42,7 @@ def htmx_redirects(get_response: GetResponse) -> GetResponse:
     """Turn redirects of htmx requests into a full navigation, so that no page lands inside a fragment."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        return htmx.navigate(request, get_response(request))
+        return htmx.navigate(cast(htmx.HtmxRequest, request), get_response(request))
 
     return middleware
 

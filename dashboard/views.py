@@ -17,7 +17,7 @@ def home(request: HttpRequest) -> HttpResponse:
     """Send each person to where their work is."""
     if not request.user.is_authenticated:
         return redirect("account_login")
-    if request.organization is None and request.user.is_staff:
+    if request.user.is_staff and not request.user.memberships.exists():
         return redirect("support:search")
     return redirect("keys:list")
 

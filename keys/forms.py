@@ -101,11 +101,8 @@ class KeyForm(ActionForm):
             del self.fields["billing_type"]
             assigned = list(key.products.values_list("pk", flat=True))
             choosable |= Product.objects.filter(pk__in=assigned)
-            self.initial = {
-                "name": key.name,
-                "products": assigned,
-                "allowed_domains": key.allowed_domains,
-            } | self.initial
+            shown = {"name": key.name, "products": assigned, "allowed_domains": key.allowed_domains}
+            self.initial = {**shown, **self.initial}
         products.queryset = choosable.distinct()  # type: ignore[attr-defined]
 
     def clean_name(self) -> str:

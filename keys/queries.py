@@ -11,14 +11,14 @@ from django.db.models import Case, Count, Exists, F, Func, OuterRef, Q, QuerySet
 from django.db.models.functions import JSONObject, Now
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Organization
+from accounts.models import AuditEvent, Membership, Organization
 from dashboard import public_ids
 from keys.models import ApiKey, KeyProduct, KeySecret, Product, QpsRequest
 
 PAGE_SIZE = 50
 SHOWN_PRODUCTS = 3
 EXPIRES_SOON = dt.timedelta(days=14)
-SORTS = {
+SORTS: dict[str, tuple[str, list[Any]]] = {
     "created": ("Newest first", ["-created_at", "-pk"]),
     "name": ("Name", ["name", "pk"]),
     "used": ("Last used first", [F("last_used_at").desc(nulls_last=True), "-pk"]),
@@ -92,7 +92,7 @@ class KeyList:
         return sum(group.count for group in self.groups)
 
 
-def with_state(keys: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+def with_state(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
     """Add `state`, a word of `ui.STATE_WORDS`, computed by the database so that lists can filter and count by it."""
     now = Now()
     in_grace = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, expires_at__gt=now)
@@ -131,7 +131,7 @@ def key_list(
         size = sum(counts.get(state, 0) for state in GROUPS[group][1])
     order = SORTS.get(sort, SORTS["created"])[1]
     paginator = Paginator(found.order_by(*order), PAGE_SIZE)
-    paginator.count = size  # type: ignore[misc]  # counted already, by state
+    paginator.count = size  # counted already, by state
     page = paginator.get_page(number)
     names = {each.pk: each.name for each in products}
     rows = tuple(_row(key, names) for key in _with_parts(page.object_list))  # type: ignore[arg-type]
@@ -171,16 +171,14 @@ def _narrow(keys: QuerySet[ApiKey], query: str, product: str) -> QuerySet[ApiKey
     return keys.alias(domains_text=domain).filter(wanted)
 
 
-def _with_parts(keys: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
+def _with_parts(keys: QuerySet[Any]) -> QuerySet[Any]:
     """Add what a row needs from other tables as subqueries, so that a page of keys is one query."""
     secrets = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None)
     key_products = KeyProduct.objects.filter(key=OuterRef("pk")).order_by("product__position", "product__name")
     grace = secrets.filter(expires_at__gt=Now()).values(
         found=JSONObject(hint="hint", ends_at="expires_at", last_used_at="last_used_at")
     )
-    member = Organization.members.through.objects.filter(
-        organization=OuterRef("organization"), user=OuterRef("disabled_by")
-    )
+    member = Membership.objects.filter(organization=OuterRef("organization"), user=OuterRef("disabled_by"))
     return keys.annotate(
         hint=Subquery(secrets.filter(expires_at=None).values("hint")[:1]),
         product_ids=ArraySubquery(key_products.values("product_id")),

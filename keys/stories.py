@@ -94,4 +94,5 @@ _TALES: dict[str, Any] = {
     "qps.rejected": _qps("rejected", "close"),
     "qps.withdrawn": _qps("withdrew the request for", "close"),
     "support.viewed": lambda event, before, after: ("user", "looked at the key", ""),
+    "support.traced": lambda event, before, after: ("user", "looked up a request", after.get("tracking_id", "")),
 }

@@ -3,6 +3,7 @@
 import datetime as dt
 from collections.abc import Callable
 
+from allauth.account.models import EmailAddress
 from django.db import transaction
 from django.utils import timezone
 
@@ -32,7 +33,7 @@ def seed() -> None:
 def _person(email: str, name: str) -> User:
     first, _, last = name.partition(" ")
     user = User.objects.create_user(email, PASSWORD, first_name=first, last_name=last)
-    user.emailaddress_set.create(email=email, verified=True, primary=True)
+    EmailAddress.objects.create(user=user, email=email, verified=True, primary=True)
     return user
 
 

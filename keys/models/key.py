@@ -313,11 +313,10 @@ class ApiKey(models.Model):
 
     def _add_secret(self, *, number: int, by: User | None, at: dt.datetime) -> None:
         string = tokens.make(settings.KEY_PREFIX)
-        place = {"organization": self.organization.public_id, "key": self.public_id, "number": number}
         self.secrets.create(
             number=number,
             digest=vault.digest(string),
-            sealed=vault.seal(string, **place),
+            sealed=vault.seal(string, organization=self.organization.public_id, key=self.public_id, number=number),
             hint=tokens.hint(string),
             created_at=at,
             created_by=by,

@@ -29,10 +29,10 @@ class QpsRequestQuerySet(models.QuerySet["QpsRequest"]):
         """Those that wait for the provider."""
         return self.filter(state=QpsRequest.State.PENDING)
 
-    def withdraw_all(self, *, by: User) -> None:
+    def withdraw_all(self, *, by: User, as_staff: bool = False) -> None:
         """Withdraw each, because its key or product goes."""
         for request in self:
-            request.withdraw(by=by)
+            request.withdraw(by=by, as_staff=as_staff)
 
 
 class QpsRequest(models.Model):
@@ -103,9 +103,9 @@ class QpsRequest(models.Model):
             request._record("qps.requested", by, at=at)
         return request
 
-    def withdraw(self, *, by: User) -> None:
+    def withdraw(self, *, by: User, as_staff: bool = False) -> None:
         """Take the wish back. Raises Refusal when it was decided meanwhile."""
-        self._decide(self.State.WITHDRAWN, by=by, note="", at=None, as_staff=False)
+        self._decide(self.State.WITHDRAWN, by=by, note="", at=None, as_staff=as_staff)
 
     def approve(self, *, by: User, note: str = "", at: dt.datetime | None = None) -> None:
         """Grant it and set the limit, in one transaction. Raises Refusal when it was decided meanwhile or the product is gone."""

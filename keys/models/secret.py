@@ -101,7 +101,7 @@ class KeyringCheck(models.Model):
                     raise ImproperlyConfigured(
                         f"{purpose} version {version} is not the one that the database was made with."
                     )
-            cls.objects.bulk_create(
-                [cls(purpose=purpose, version=v, fingerprint=f) for v, f in found.items() if v not in known],
+            KeyringCheck.objects.bulk_create(
+                [KeyringCheck(purpose=purpose, version=v, fingerprint=f) for v, f in found.items() if v not in known],
                 ignore_conflicts=True,
             )

@@ -4,10 +4,11 @@ from collections.abc import Callable
 
 from django.contrib import messages
 from django.db import transaction
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
+from accounts.requests import MemberRequest
 from dashboard import htmx
 from keys import queries
 from keys.forms import ActionForm
@@ -15,14 +16,14 @@ from keys.models import ApiKey, Submission
 from keys.refusals import Refusal
 
 
-def own_key(request: HttpRequest, public_id: str) -> ApiKey:
+def own_key(request: MemberRequest, public_id: str) -> ApiKey:
     """Return a key of the person's organisation that is not deleted, else 404."""
     key = get_object_or_404(request.organization.keys.kept().prefetch_related("secrets"), public_id=public_id)
     key.organization = request.organization
     return key
 
 
-def act(form: ActionForm, request: HttpRequest, verb: Callable[[], str]) -> str | None:
+def act(form: ActionForm, request: MemberRequest, verb: Callable[[], str]) -> str | None:
     """Run a verb once per form and return the ID that it returned, also to a repeated submit.
 
     A refusal becomes an error of the form, and the answer is None.
@@ -39,14 +40,14 @@ def act(form: ActionForm, request: HttpRequest, verb: Callable[[], str]) -> str 
 
 
 def dialog(
-    request: HttpRequest, template: str, context: dict[str, object], *, form: ActionForm | None = None
+    request: MemberRequest, template: str, context: dict[str, object], *, form: ActionForm | None = None
 ) -> HttpResponse:
     """Show an action: in the dialog with htmx, as a page of its own without. An invalid form answers 422."""
     status = 422 if form is not None and form.is_bound and form.errors else 200
     return htmx.render(request, template, "dialog", {"form": form, "tab": "keys", **context}, status=status)
 
 
-def changed(request: HttpRequest, key: ApiKey, message: str) -> HttpResponse:
+def changed(request: MemberRequest, key: ApiKey, message: str) -> HttpResponse:
     """Swap the key's row where the list asked; else go to the key's page."""
     if not htmx.comes_from(request, reverse("keys:list")):
         messages.success(request, message)
@@ -55,7 +56,7 @@ def changed(request: HttpRequest, key: ApiKey, message: str) -> HttpResponse:
     return htmx.announce(htmx.swap(response, f"#{key.public_id}"), message, **{"close-dialog": True})
 
 
-def gone(request: HttpRequest, key: ApiKey, message: str) -> HttpResponse:
+def gone(request: MemberRequest, key: ApiKey, message: str) -> HttpResponse:
     """Take the key's row out of the list, or go there."""
     if not htmx.comes_from(request, reverse("keys:list")):
         messages.success(request, message)

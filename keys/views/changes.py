@@ -1,11 +1,12 @@
 """Create, edit and delete a key."""
 
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.views.decorators.http import require_http_methods
 
 from accounts.access import managers
+from accounts.requests import MemberRequest
 from keys.forms import DeleteForm, KeyForm
 from keys.models import ApiKey
 from keys.views.answers import act, changed, dialog, gone, own_key
@@ -13,7 +14,7 @@ from keys.views.answers import act, changed, dialog, gone, own_key
 
 @managers
 @require_http_methods(["GET", "HEAD", "POST"])
-def create(request: HttpRequest) -> HttpResponse:
+def create(request: MemberRequest) -> HttpResponse:
     """Make a key and go to its page, where it can be copied and tried."""
     form = KeyForm(request.POST or None, organization=request.organization)
     if request.method == "POST" and form.is_valid():
@@ -31,7 +32,7 @@ def create(request: HttpRequest) -> HttpResponse:
 
 @managers
 @require_http_methods(["GET", "HEAD", "POST"])
-def edit(request: HttpRequest, public_id: str) -> HttpResponse:
+def edit(request: MemberRequest, public_id: str) -> HttpResponse:
     """Change name, products and domains."""
     key = own_key(request, public_id)
     form = KeyForm(request.POST or None, organization=request.organization, key=key)
@@ -50,7 +51,7 @@ def edit(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @managers
 @require_http_methods(["GET", "HEAD", "POST"])
-def delete(request: HttpRequest, public_id: str) -> HttpResponse:
+def delete(request: MemberRequest, public_id: str) -> HttpResponse:
     """Delete a key; one that is in use asks for its name."""
     key = own_key(request, public_id)
     form = DeleteForm(request.POST or None, key=key)

@@ -2,11 +2,12 @@
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_safe
 
 from accounts.access import members
+from accounts.requests import MemberRequest
 from dashboard import htmx
 from keys import queries, tokens
 from keys.snippets import test_requests
@@ -15,7 +16,7 @@ from keys.views.answers import own_key
 
 @members
 @require_safe
-def key_list(request: HttpRequest) -> HttpResponse:
+def key_list(request: MemberRequest) -> HttpResponse:
     """Show the organisation's keys."""
     query = request.GET.get("q", "")
     if pasted := next(tokens.find(query, settings.KEY_PREFIX), None):
@@ -36,7 +37,7 @@ def key_list(request: HttpRequest) -> HttpResponse:
 
 @members
 @require_safe
-def detail(request: HttpRequest, public_id: str) -> HttpResponse:
+def detail(request: MemberRequest, public_id: str) -> HttpResponse:
     """Show one key: facts, test request, strings, limits, history."""
     key = own_key(request, public_id)
     context = {

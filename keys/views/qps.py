@@ -2,11 +2,12 @@
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpRequest, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import managers
+from accounts.requests import MemberRequest
 from dashboard import htmx
 from keys import queries
 from keys.forms import QpsForm
@@ -17,7 +18,7 @@ from keys.views.answers import act, dialog, own_key
 
 @managers
 @require_http_methods(["GET", "HEAD", "POST"])
-def manage(request: HttpRequest, public_id: str) -> HttpResponse:
+def manage(request: MemberRequest, public_id: str) -> HttpResponse:
     """Show limits and requests; take a new request."""
     key = _enterprise_key(request, public_id)
     form = QpsForm(request.POST or None, key=key, initial={"product": request.GET.get("product")})
@@ -37,7 +38,7 @@ def manage(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @managers
 @require_POST
-def withdraw(request: HttpRequest, public_id: str, request_id: str) -> HttpResponse:
+def withdraw(request: MemberRequest, public_id: str, request_id: str) -> HttpResponse:
     """Take a waiting request back."""
     key = _enterprise_key(request, public_id)
     wish = get_object_or_404(key.qps_requests.select_related("product"), public_id=request_id)
@@ -48,19 +49,19 @@ def withdraw(request: HttpRequest, public_id: str, request_id: str) -> HttpRespo
     return _answer(request, key, f"The request for {wish.product} is withdrawn.")
 
 
-def _enterprise_key(request: HttpRequest, public_id: str) -> ApiKey:
+def _enterprise_key(request: MemberRequest, public_id: str) -> ApiKey:
     key = own_key(request, public_id)
     if not request.organization.is_enterprise:
         raise PermissionDenied("QPS management is part of the plan Enterprise.")
     return key
 
 
-def _page(request: HttpRequest, key: ApiKey, form: QpsForm) -> HttpResponse:
+def _page(request: MemberRequest, key: ApiKey, form: QpsForm) -> HttpResponse:
     context = {"key": key, "limits": queries.limits(key), "past": queries.past_requests(key)}
     return dialog(request, "keys/qps.html", context, form=form)
 
 
-def _answer(request: HttpRequest, key: ApiKey, message: str) -> HttpResponse:
+def _answer(request: MemberRequest, key: ApiKey, message: str) -> HttpResponse:
     """Show the same place again, with what is now true."""
     if htmx.wants_fragment(request):
         return htmx.announce(_page(request, key, QpsForm(key=key)), message)

@@ -1,12 +1,13 @@
 """The strings of a key: copy, rotate, retire the old one, extend its time."""
 
-from django.http import HttpRequest, HttpResponse, JsonResponse
+from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
 
 from accounts.access import managers
+from accounts.requests import MemberRequest
 from dashboard import htmx
 from keys import queries
 from keys.forms import DELAYS_HOURS, ActionForm, ConfirmForm, ExtendForm, RotateForm
@@ -17,7 +18,7 @@ from keys.views.answers import act, changed, dialog, own_key
 
 @managers
 @require_POST
-def reveal(request: HttpRequest, public_id: str) -> HttpResponse:
+def reveal(request: MemberRequest, public_id: str) -> HttpResponse:
     """Hand out the whole key, for the clipboard as JSON, without a script as a page. 429 past the hourly limit."""
     key = own_key(request, public_id)
     wants_json = "application/json" in request.headers.get("Accept", "")
@@ -38,7 +39,7 @@ def reveal(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @managers
 @require_http_methods(["GET", "HEAD", "POST"])
-def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
+def rotate(request: MemberRequest, public_id: str) -> HttpResponse:
     """Step 1 says what changes, step 2 asks when the old string stops, the answer gives the new one to copy."""
     key = own_key(request, public_id)
     form = RotateForm(request.POST or None, key=key, initial={"delay": "24" if key.is_in_use else "0"})
@@ -57,7 +58,7 @@ def rotate(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @managers
 @require_http_methods(["GET", "HEAD", "POST"])
-def retire(request: HttpRequest, public_id: str) -> HttpResponse:
+def retire(request: MemberRequest, public_id: str) -> HttpResponse:
     """End the grace of the old string now."""
     key = own_key(request, public_id)
     form = ConfirmForm(request.POST or None, key=key)
@@ -74,7 +75,7 @@ def retire(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @managers
 @require_http_methods(["GET", "HEAD", "POST"])
-def extend(request: HttpRequest, public_id: str) -> HttpResponse:
+def extend(request: MemberRequest, public_id: str) -> HttpResponse:
     """Let the old string work longer, counted from now."""
     key = own_key(request, public_id)
     form = ExtendForm(request.POST or None, key=key, initial={"delay": "24"})
@@ -97,7 +98,7 @@ def _ends(form: ActionForm) -> dict[str, object]:
     return {"choices": choices, "chosen": str(form["delay"].value()), "now": timezone.now()}
 
 
-def _rotated(request: HttpRequest, key: ApiKey) -> HttpResponse:
+def _rotated(request: MemberRequest, key: ApiKey) -> HttpResponse:
     """Show the outcome with the new key to copy; in the list also the changed row."""
     context = {
         "key": key,

@@ -99,7 +99,7 @@ class Command(BaseCommand):
                 time.sleep(0.1)
 
     def _facts(self, addresses: dict[str, str]) -> dict[str, Any]:
-        people = [
+        people: list[dict[str, str | None]] = [
             {"email": email, "password": PASSWORD, "name": name, "plan": customer.plan, "role": role}
             for customer in CUSTOMERS
             for email, name, role in customer.people

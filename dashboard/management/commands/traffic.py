@@ -68,8 +68,7 @@ def _targets() -> list[tuple[str, str, str]]:
     for key in keys:
         domain = key.allowed_domains[0].replace("*.", "www.") if key.allowed_domains else ""
         for product in key.products.all():
-            for path in PATHS.get(product.code, ()):
-                found.append((key.current_string(), path, domain))
+            found += [(key.current_string(), path, domain) for path in PATHS.get(product.code, ())]
     return found
 
 
