@@ -28,6 +28,9 @@ class Counts(models.Model):
     class Meta:
         abstract = True
 
+    def __str__(self) -> str:
+        return f"{self.requests} requests of key {self.key_id}"
+
 
 class UsageMinute(Counts):
     """One key, product and string in one minute; kept 35 days, as the longest grace is 30."""
@@ -78,6 +81,9 @@ class UsageError(models.Model):
     class Meta:
         db_table = "usage_error"
         indexes = [models.Index(fields=["organization_id", "hour"], name="usage_error_organization")]
+
+    def __str__(self) -> str:
+        return f"{self.requests} × {self.status} {self.outcome} of key {self.key_id}"
 
 
 class RequestRecord(models.Model):

@@ -1,0 +1,256 @@
+"""Drawings as geometry: paths, positions, labels. Templates put them into SVG with attributes and classes only. PURE.
+
+Grammar: counts are bars, rates are lines, limits are rules. Shapes are drawn in a box that stretches (one unit per bucket
+wide, pixels high), words stand outside it at percentages and do not stretch.
+"""
+
+import datetime as dt
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from zoneinfo import ZoneInfo
+
+from analytics.ranges import DAY, Bucket, Step, day_start
+
+PLOT_HEIGHT = 200
+PEAK_HEIGHT = 88
+TOP = 24
+PEAK_GAP = 68
+GAP = 0.8
+"""Pixels of page between stacked parts."""
+
+SERIES = 5
+"""So many products have a series of their own, the rest is one."""
+
+SKETCH_PINS, SKETCH_HEIGHT, PIN_STEP, PIN_WIDTH = 28, 28, 5, 4
+
+
+@dataclass(frozen=True, slots=True)
+class Series:
+    """One colour of a chart. `mark` is 1 to 5, other, over, 4xx or 5xx; one value per bucket that has begun."""
+
+    mark: str
+    name: str
+    values: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Layer:
+    """A drawn series: the path of its finished bars, and of the one that is still running."""
+
+    mark: str
+    name: str
+    path: str
+    running: str
+
+
+@dataclass(frozen=True, slots=True)
+class Level:
+    """A horizontal line of the grid, its words on the axis at `text_y`."""
+
+    y: str
+    text_y: str
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class Tick:
+    """A mark on the time axis. `tail` needs room; `is_roomy` leaves as a whole where it is narrow."""
+
+    x: str
+    label: str
+    tail: str
+    is_roomy: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """Peaks per second below the bars: line, area, what is over the limit, the limit as a rule."""
+
+    top: int
+    levels: tuple[Level, ...]
+    line: str
+    under: str
+    over: str
+    limit_path: str
+    limit_label_y: str
+    limit: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Chart:
+    """Everything that the template places."""
+
+    columns: int
+    height: int
+    levels: tuple[Level, ...]
+    layers: tuple[Layer, ...]
+    ticks: tuple[Tick, ...]
+    peaks: Peaks | None
+
+    plot_top: int = TOP
+    plot_height: int = PLOT_HEIGHT
+    peak_height: int = PEAK_HEIGHT
+    base: int = TOP + PLOT_HEIGHT
+
+    @property
+    def foot(self) -> int:
+        """Where the crosshair ends."""
+        return self.peaks.top + PEAK_HEIGHT if self.peaks else self.base
+
+
+def decimal(value: float) -> str:
+    """Write a coordinate as short as it goes: `3.1`, `4`."""
+    return f"{value:.2f}".rstrip("0").rstrip(".")
+
+
+def scale(highest: float) -> tuple[int, tuple[int, ...]]:
+    """Return the top of an axis from 0 and three to five round whole values on it, at or just above `highest`."""
+    if highest <= 4:
+        return 4, (0, 1, 2, 3, 4)
+    size = 1
+    while True:
+        for factor in (1, 2, 5) if size == 1 else (1, 2, 2.5, 5):
+            step = int(size * factor)
+            if step * 4 >= highest:
+                count = -(-int(highest) // step) if highest == int(highest) else int(highest // step) + 1
+                return step * count, tuple(step * number for number in range(count + 1))
+        size *= 10
+
+
+def bars(
+    values: Sequence[float], *, height: float, top: float, step: float = 1, width: float = 0.76, inset: float = 0.12,
+    floor: Sequence[float] | None = None, gap: float = 0,
+) -> str:  # fmt: skip
+    """Return one path of bars, each from its floor up; `top` of the values' unit is `height` pixels.
+
+    `gap` pixels stay free above the floor, where the bar is high enough.
+    """
+    parts = []
+    for index, value in enumerate(values):
+        if value <= 0:
+            continue
+        below = floor[index] if floor else 0
+        tall = value / top * height
+        y = height - (below + value) / top * height
+        if below and tall > 2.5 * gap:
+            tall -= gap
+        across = decimal(width)
+        parts.append(f"M{decimal(inset + index * step)} {decimal(y)}h{across}v{decimal(tall)}h-{across}z")
+    return "".join(parts)
+
+
+def draw(
+    buckets: Sequence[Bucket], series: Sequence[Series], *, step: Step, zone: ZoneInfo, now: dt.datetime,
+    peaks: Sequence[int] | None = None, limit: int | None = None,
+) -> Chart:  # fmt: skip
+    """Draw stacked bars over the time axis, and below them the peaks per second where they are given."""
+    begun = sum(bucket.has_begun(now) for bucket in buckets)
+    running = begun - 1 if begun and buckets[begun - 1].is_running(now) else begun
+    highest, values = scale(
+        max([sum(column) for column in zip(*(one.values for one in series), strict=True)], default=0)
+    )
+    floor = [0] * begun
+    layers = []
+    for one in series:
+        shape = {"height": PLOT_HEIGHT, "top": highest, "floor": floor, "gap": GAP}
+        finished, last = one.values[:running], [0] * running + list(one.values[running:])
+        layers.append(Layer(one.mark, one.name, bars(finished, **shape), bars(last, **shape)))  # type: ignore[arg-type]
+        floor = [below + value for below, value in zip(floor, one.values, strict=True)]
+    drawn = _peaks(peaks, limit, len(buckets)) if peaks else None
+    return Chart(
+        columns=len(buckets),
+        height=(drawn.top + PEAK_HEIGHT + 6) if drawn else TOP + PLOT_HEIGHT + 24,
+        levels=_levels(values, highest, TOP, PLOT_HEIGHT),
+        layers=tuple(layers),
+        ticks=ticks(buckets, step=step, zone=zone),
+        peaks=drawn,
+    )
+
+
+def _levels(values: Iterable[int], highest: int, top: int, height: int) -> tuple[Level, ...]:
+    heights = [(value, top + height - value / highest * height) for value in values]
+    return tuple(Level(decimal(y), decimal(y + 4), f"{value:,}") for value, y in heights)
+
+
+def _peaks(values: Sequence[int], limit: int | None, columns: int) -> Peaks:
+    highest, marks = scale(max([*values, limit or 0]) * 1.1)
+    top = TOP + PLOT_HEIGHT + PEAK_GAP
+
+    def down(value: float) -> float:
+        return PEAK_HEIGHT - value / highest * PEAK_HEIGHT
+
+    points = [f"{decimal(index + 0.5)} {decimal(down(value))}" for index, value in enumerate(values)]
+    line = "M" + "L".join(points) + ("h.01" if len(points) == 1 else "")
+    over = "".join(
+        f"M{decimal(index + 0.1)} {decimal(down(value))}h.8v{decimal((value - limit) / highest * PEAK_HEIGHT)}h-.8z"
+        for index, value in enumerate(values)
+        if limit is not None and value > limit
+    )
+    return Peaks(
+        top=top,
+        levels=_levels(marks, highest, top, PEAK_HEIGHT),
+        line=line,
+        under=f"{line}L{decimal(len(values) - 0.5)} {PEAK_HEIGHT}L0.5 {PEAK_HEIGHT}z",
+        over=over,
+        limit_path=f"M0 {decimal(down(limit))}H{columns}" if limit is not None else "",
+        limit_label_y=decimal(top + down(limit) - 5) if limit is not None else "",
+        limit=limit,
+    )
+
+
+def ticks(buckets: Sequence[Bucket], *, step: Step, zone: ZoneInfo) -> tuple[Tick, ...]:
+    """Name up to eight places of the time axis: hours within two days, else dates at their midnights."""
+    starts = {bucket.start: index for index, bucket in enumerate(buckets)}
+    if step == "hour" and len(buckets) <= 50:
+        local = [(index, start.astimezone(zone)) for start, index in starts.items()]
+        every = 3 if len(buckets) <= 26 else 6
+        marks = [(index, *_hour_label(at)) for index, at in local if at.hour % every == 0 and at.minute == 0]
+    else:
+        first, last = (buckets[end].start.astimezone(zone).date() for end in (0, -1))
+        dates = [first + number * DAY for number in range((last - first).days + 1)]
+        every = -(-len(dates) // 8)
+        placed = [(starts.get(day_start(date, zone), 0), date) for date in dates[::every]]
+        marks = [(index, f"{date:%a} {date.day}" if every < 7 else f"{date.day} {date:%b}", f" {date:%b}" if every < 7 else "")
+                 for index, date in placed]  # fmt: skip
+    return tuple(
+        Tick(f"{index / len(buckets) * 100:.3f}%", label, tail, is_roomy=bool(number % 2))
+        for number, (index, label, tail) in enumerate(marks)
+    )
+
+
+def _hour_label(at: dt.datetime) -> tuple[str, str]:
+    return (f"{at:%a} {at.day}", f" {at:%b}") if at.hour == 0 else (f"{at:%H:%M}", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Sketch:
+    """A small drawing of 28 pins: what passed, what came on an old string, what was refused, on the same pin."""
+
+    passed: str
+    old: str
+    refused: str
+
+
+def sketch(passed: Sequence[int], old: Sequence[int] = (), refused: Sequence[int] = ()) -> Sketch:
+    """Draw up to 28 pins, scaled to the highest."""
+    old = old or [0] * len(passed)
+    refused = refused or [0] * len(passed)
+    sums = [sum(pin) for pin in zip(passed, old, refused, strict=True)]
+    shape = {
+        "height": SKETCH_HEIGHT, "top": max([*sums, 1]), "step": PIN_STEP, "width": PIN_WIDTH, "inset": 0,
+    }  # fmt: skip
+    answered = [a + b for a, b in zip(passed, old, strict=True)]
+    return Sketch(
+        passed=bars(passed, floor=old, **shape),  # type: ignore[arg-type]
+        old=bars(old, **shape),  # type: ignore[arg-type]
+        refused=bars(refused, floor=answered, **shape),  # type: ignore[arg-type]
+    )
+
+
+def gather(values: Sequence[int], columns: int, pins: int = SKETCH_PINS) -> list[int]:
+    """Sum values of `columns` buckets into pins of about equal width; buckets that have not begun leave their pins empty."""
+    pins = min(pins, columns) or 1
+    gathered = [0] * pins
+    for index, value in enumerate(values):
+        gathered[index * pins // columns] += value
+    return gathered

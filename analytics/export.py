@@ -1,0 +1,72 @@
+"""The rows of a page as CSV: the same buckets, products and filters, from the same query."""
+
+import csv
+from collections.abc import Iterator
+
+from analytics.filters import Filters
+from analytics.queries import Counts
+from analytics.report import grid_of
+
+COLUMNS = {
+    "usage": ("Requests", "Successful", "QPS breaches", "4XX errors", "5XX errors", "Peak QPS"),
+    "breaches": ("Requests", "QPS breaches", "Peak QPS"),
+    "errors": ("Requests", "4XX errors", "5XX errors"),
+}
+_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+
+
+class _Line:
+    """A file for `csv.writer` that gives each line back instead of keeping it."""
+
+    def write(self, line: str) -> str:
+        return line
+
+
+def defuse(text: str) -> str:
+    """Keep a spreadsheet from reading a cell as a formula."""
+    return f"'{text}" if text.startswith(_DANGEROUS) else text
+
+
+def file_name(filters: Filters) -> str:
+    """Name the view, the key, the dates and the step."""
+    period = filters.period
+    key = f"-{filters.key.public_id}" if filters.key else ""
+    return f"latchkey-{filters.view}{key}-{period.first}-to-{period.last}-by-{filters.step}.csv"
+
+
+def lines(filters: Filters) -> Iterator[str]:
+    """Yield the header and a line per bucket that has begun, and per product with requests when split.
+
+    Every product has its own lines, also those that the chart gathers as Other. Times are ISO 8601 with the offset of the
+    organisation's zone.
+    """
+    buckets, grid = grid_of(filters)
+    zone, now = filters.period.zone, filters.period.now
+    writer = csv.writer(_Line())
+    head = [
+        f"{filters.step.capitalize()} from ({zone.key})",
+        *(["Product"] if filters.is_split else []),
+        *COLUMNS[filters.view],
+    ]
+    yield writer.writerow([defuse(cell) for cell in head])
+    products = [product for product in [*filters.catalogue, 0] if any(found == product for _, found in grid)]
+    for index, bucket in enumerate(buckets):
+        if not bucket.has_begun(now):
+            return
+        start = bucket.start.astimezone(zone).isoformat()
+        if filters.is_split:
+            for product in products:
+                yield writer.writerow(
+                    [start, defuse(filters.name_of(product)), *_cells(filters, grid.get((index, product), Counts()))]
+                )
+        else:
+            counts = sum((grid.get((index, product), Counts()) for product in products), Counts())
+            yield writer.writerow([start, *_cells(filters, counts)])
+
+
+def _cells(filters: Filters, counts: Counts) -> list[int]:
+    if filters.view == "breaches":
+        return [counts.requests, counts.over_qps, counts.peak_qps]
+    if filters.view == "errors":
+        return [counts.requests, counts.errors_4xx, counts.errors_5xx]
+    return [counts.requests, counts.successful, counts.over_qps, counts.errors_4xx, counts.errors_5xx, counts.peak_qps]

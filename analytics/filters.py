@@ -1,0 +1,108 @@
+"""What a person asked to see: view, dates, key, products, hours or days. One value that pages, tables and CSV share."""
+
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+from urllib.parse import urlencode
+
+from django.urls import reverse
+
+from accounts.models import Organization
+from analytics.models import NO_PRODUCT
+from analytics.ranges import Period, Step
+from keys.models import ApiKey, Product
+
+View = Literal["usage", "breaches", "errors"]
+
+DEFAULT_RANGE = "7d"
+RANGES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "own": "Other"}
+VIEWS = {"usage": "Usage", "breaches": "QPS breaches", "errors": "Errors"}
+NO_PRODUCT_CODE, NO_PRODUCT_NAME = "none", "No product"
+"""Requests whose path belongs to no product."""
+
+
+def default_step(range_name: str) -> Step:
+    """Return what is shown where the address does not say."""
+    return "hour" if range_name in ("24h", "7d") else "day"
+
+
+def default_split(view: str) -> bool:
+    """Whether a view is split by product where the address does not say; errors are split by class."""
+    return view != "errors"
+
+
+@dataclass(frozen=True, slots=True)
+class Filters:
+    """One choice of everything. No products chosen means all of them."""
+
+    view: View
+    range_name: str
+    period: Period
+    step: Step
+    is_split: bool
+    organization: Organization
+    key: ApiKey | None
+    products: tuple[Product, ...]
+    includes_no_product: bool
+    catalogue: dict[int, Product]
+
+    @property
+    def product_ids(self) -> list[int]:
+        """The chosen products, empty for all."""
+        return [product.pk for product in self.products] + ([NO_PRODUCT] if self.includes_no_product else [])
+
+    @property
+    def codes(self) -> list[str]:
+        """The chosen products as the address names them."""
+        return [product.code for product in self.products] + ([NO_PRODUCT_CODE] if self.includes_no_product else [])
+
+    @property
+    def is_narrow(self) -> bool:
+        """Whether less than the whole organisation is shown."""
+        return self.key is not None or bool(self.product_ids)
+
+    @property
+    def step_words(self) -> str:
+        """`hour` or `day`, for sentences."""
+        return self.step
+
+    def name_of(self, product_id: int) -> str:
+        """Name a product, also one that is retired."""
+        product = self.catalogue.get(product_id)
+        return product.name if product else NO_PRODUCT_NAME
+
+    def code_of(self, product_id: int) -> str:
+        """Give the code of a product for addresses."""
+        product = self.catalogue.get(product_id)
+        return product.code if product else NO_PRODUCT_CODE
+
+    def seen_as(self, view: View) -> "Filters":
+        """Return the same choice in another view, which has its own default of the split."""
+        follows = self.is_split == default_split(self.view)
+        return replace(self, view=view, is_split=default_split(view) if follows else self.is_split)
+
+    def query(self, **changes: Any) -> str:
+        """Return the query part of this choice's address: what differs from the defaults, in one order.
+
+        `changes` replace parameters by name; None takes one out.
+        """
+        found: dict[str, Any] = {
+            "range": self.range_name if self.range_name != DEFAULT_RANGE else None,
+            "from": self.period.first.isoformat() if self.range_name == "own" else None,
+            "to": self.period.last.isoformat() if self.range_name == "own" else None,
+            "key": self.key.public_id if self.key else None,
+            "product": self.codes or None,
+            "show": self.step if self.step != default_step(self.range_name) else None,
+            "split": int(self.is_split) if self.is_split != default_split(self.view) else None,
+        } | changes
+        return urlencode({name: value for name, value in found.items() if value is not None}, doseq=True)
+
+    def url(self, view: View | None = None, **changes: Any) -> str:
+        """Return the address of this choice."""
+        there = self.seen_as(view) if view else self
+        query = there.query(**changes)
+        return reverse(f"analytics:{there.view}") + (f"?{query}" if query else "")
+
+    @property
+    def csv_url(self) -> str:
+        """The address of the same rows as CSV."""
+        return f"{reverse('analytics:csv')}?{self.query(view=self.view)}"

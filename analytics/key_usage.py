@@ -1,0 +1,182 @@
+"""What key lists and key pages show of usage: seven days in 28 pins of six hours, the peak nearest to a limit, the last day."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.db import models
+from django.db.models import F, Max, Q, Sum, Value
+from django.db.models.functions import Coalesce
+from django.utils import timezone
+
+from accounts.models import Organization
+from analytics import charts
+from analytics.charts import Sketch
+from analytics.models import RequestRecord, UsageError, UsageHour, UsageMinute
+from analytics.queries import WidthBucket, thresholds
+from analytics.ranges import DAY, HOUR, day_start, hour_start
+from analytics.reasons import ANSWERED
+from keys.models import ApiKey, KeyProduct, KeySecret
+
+DAYS = 7
+PINS = charts.SKETCH_PINS
+RECENT_REQUESTS = 1000
+"""So many of the last requests are looked at for the networks they came from."""
+
+
+@dataclass(frozen=True, slots=True)
+class KeyUsage:
+    """Seven days of one key. `refused` is what the gateway refused; `peak_product`, `peak_limit` belong to `peak_qps`."""
+
+    requests: int
+    refused: int
+    peak_qps: int
+    peak_product: str
+    peak_limit: int | None
+    sketch: Sketch
+    uses_old_string: bool
+
+    @property
+    def is_all_refused(self) -> bool:
+        """Whether requests came and none passed."""
+        return 0 < self.requests == self.refused
+
+    @property
+    def is_over(self) -> bool:
+        """Whether a peak was above its limit."""
+        return self.peak_limit is not None and self.peak_qps > self.peak_limit
+
+    @property
+    def state(self) -> str:
+        """`unused`, `grace`, `breaching` or `healthy`, for styling."""
+        if not self.requests:
+            return "unused"
+        return "grace" if self.uses_old_string else "breaching" if self.is_over else "healthy"
+
+    @property
+    def sentence(self) -> str:
+        """What the sparkline says to those who do not see it."""
+        if not self.requests:
+            return "No requests in 7 days"
+        return f"{self.requests:,} requests in 7 days, {self.refused:,} refused"
+
+
+NOTHING = KeyUsage(0, 0, 0, "", None, charts.sketch([0] * PINS), uses_old_string=False)
+
+
+@dataclass(frozen=True, slots=True)
+class DayUsage:
+    """The last 24 hours of one key by the hour, the running one last. `networks` are those of the last requests kept."""
+
+    requests: int
+    refused: int
+    hours: tuple[int, ...]
+    networks: int
+    sketch: Sketch
+
+
+def pin_starts(now: dt.datetime, organization: Organization) -> list[dt.datetime]:
+    """Return where the 28 pins begin: 00:00, 06:00, 12:00 and 18:00 of seven days of the zone, the last pin running."""
+    zone = organization.zone
+    local = now.astimezone(zone)
+    running = local.hour // 6
+    starts = []
+    for pin in range(running - PINS + 1, running + 1):
+        days, quarter = divmod(pin, 4)
+        date = local.date() + days * DAY
+        starts.append(
+            dt.datetime.combine(date, dt.time(quarter * 6), zone).astimezone(dt.UTC)
+            if quarter
+            else day_start(date, zone)
+        )
+    return starts
+
+
+def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
+    """Return the last seven days by the primary key of a key. Two queries, however many keys."""
+    if not ids:
+        return {}
+    starts = pin_starts(timezone.now(), organization)
+    found: dict[tuple[str, int], list[int]] = {}
+    peaks: dict[tuple[int, int], int] = {}
+    for row in _pins(ids, starts):
+        pins = found.setdefault((row["kind"], row["key_id"]), [0] * PINS)
+        pins[row["pin"]] += row["count"]
+        if row["peak"]:
+            place = (row["key_id"], row["product_id"])
+            peaks[place] = max(peaks.get(place, 0), row["peak"])
+    nearest = _nearest(ids, peaks)
+    empty = [0] * PINS
+    return {
+        pk: _usage(
+            *(found.get((kind, pk), empty) for kind in ("all", "refused", "old")), nearest.get(pk, (0, "", None))
+        )
+        for pk in ids
+    }
+
+
+def _usage(total: list[int], refused: list[int], old: list[int], nearest: tuple[int, str, int | None]) -> KeyUsage:
+    passed = [max(0, pin - no - before) for pin, no, before in zip(total, refused, old, strict=True)]
+    return KeyUsage(sum(total), sum(refused), *nearest, charts.sketch(passed, old, refused), uses_old_string=any(old))
+
+
+def _pins(ids: list[int], starts: list[dt.datetime]) -> "models.QuerySet[Any]":
+    """Sum requests, refusals and requests on old strings by key, product and pin, in one query.
+
+    A request is on an old string when it came after the key was given a newer one.
+    """
+    places = thresholds(starts)
+
+    def summed(rows: "models.QuerySet[Any]", kind: str, moment: str, count: Any, peak: Any) -> "models.QuerySet[Any]":
+        named = rows.values("key_id", "product_id", kind=Value(kind), pin=WidthBucket(F(moment), places) - 1)
+        return named.annotate(count=count, peak=peak).order_by()
+
+    none = Max(Value(0))
+    newest = KeySecret.objects.filter(key_id=models.OuterRef("key_id"), expires_at=None, retired_at=None)
+    old = UsageMinute.objects.filter(
+        Q(minute__gte=models.Subquery(newest.values("created_at")[:1])),
+        key_id__in=ApiKey.objects.filter(pk__in=ids, rotated_at__isnull=False).values("pk"),
+        minute__gte=starts[0],
+        secret_number__range=(1, models.Subquery(newest.values(before=F("number") - 1)[:1])),
+    )
+    answered = Sum(F("requests") - F("over_qps") - F("errors_4xx") - F("errors_5xx"))
+    hours = UsageHour.objects.filter(key_id__in=ids, hour__gte=starts[0])
+    refused = UsageError.objects.filter(key_id__in=ids, hour__gte=starts[0]).exclude(outcome=ANSWERED)
+    return summed(hours, "all", "hour", Sum("requests"), Max("peak_qps")).union(
+        summed(refused, "refused", "hour", Sum("requests"), none),
+        summed(old, "old", "minute", answered, none),
+        all=True,
+    )
+
+
+def _nearest(ids: list[int], peaks: dict[tuple[int, int], int]) -> dict[int, tuple[int, str, int | None]]:
+    """Choose for each key the product whose peak comes nearest to its limit: peak, name, limit."""
+    assigned = KeyProduct.objects.filter(key_id__in=ids).values_list(
+        "key_id", "product_id", "product__name", Coalesce("qps_limit", "product__default_qps")
+    )
+    chosen: dict[int, tuple[int, str, int | None]] = {}
+    ratios: dict[int, float] = {}
+    for key_id, product_id, name, limit in assigned:
+        peak = peaks.get((key_id, product_id), 0)
+        if peak and peak / limit > ratios.get(key_id, 0):
+            ratios[key_id], chosen[key_id] = peak / limit, (peak, name, limit)
+    return chosen
+
+
+def of_last_day(key_id: int, organization: Organization) -> DayUsage:
+    """Return the last 24 hours of one key. Three queries that do not grow with its traffic."""
+    now = timezone.now()
+    start = hour_start(now, organization.zone) - 23 * HOUR
+    starts = [start + number * HOUR for number in range(24)]
+    rows = UsageHour.objects.filter(key_id=key_id, hour__gte=start)
+    by_hour = rows.values(place=WidthBucket(F("hour"), thresholds(starts)) - 1).annotate(count=Sum("requests"))
+    hours = [0] * 24
+    for row in by_hour.order_by():
+        hours[row["place"]] += row["count"]
+    errors = UsageError.objects.filter(key_id=key_id, hour__gte=start).exclude(outcome=ANSWERED)
+    refused = errors.aggregate(count=Coalesce(Sum("requests"), 0))["count"]
+    recent = (
+        RequestRecord.objects.filter(key_id=key_id, at__gte=start).order_by("-at").values("network")[:RECENT_REQUESTS]
+    )
+    networks = {row["network"] for row in recent} - {""}
+    return DayUsage(sum(hours), refused, tuple(hours), len(networks), charts.sketch(hours))

@@ -1,0 +1,188 @@
+"""Which time a page is about: whole dates or the last 24 hours of one time zone, cut into hours or days. PURE.
+
+All arithmetic is on instants in UTC. A day begins at the first instant that the zone's calendar calls by its date, an hour
+begins where the zone's clock shows a full hour, or where a change of the clocks starts or ends one. So days have 23, 24 or
+25 hours (23½ and 24½ on Lord Howe Island), and hours of 30 and 90 minutes exist there.
+"""
+
+import datetime as dt
+from bisect import bisect_right
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+from zoneinfo import ZoneInfo
+
+Step = Literal["hour", "day"]
+
+HOUR = dt.timedelta(hours=1)
+DAY = dt.timedelta(days=1)
+_QUARTER = dt.timedelta(minutes=15)
+"""The smallest distance between full hours of any zone: offsets are multiples of it."""
+
+MAX_HOURLY_DAYS = 31
+MAX_DAYS = 366
+KEPT_DAYS = 5 * 365
+
+
+def day_start(date: dt.date, zone: ZoneInfo) -> dt.datetime:
+    """Return the instant at which a date begins; where the clocks skip midnight, the instant of the skip."""
+    return dt.datetime.combine(date, dt.time(), zone).astimezone(dt.UTC)
+
+
+def hour_start(at: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    """Return the instant at which the zone's hour that contains `at` began."""
+    return at.astimezone(zone).replace(minute=0, second=0, microsecond=0).astimezone(dt.UTC)
+
+
+def next_hour(start: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    """Return the instant at which the hour after the one that begins at `start` begins."""
+    following = start + HOUR
+    if hour_start(following, zone) == following:
+        return following
+    following = start + _QUARTER
+    while (begun := hour_start(following, zone)) <= start:
+        following += _QUARTER
+    return begun
+
+
+def is_repeated(at: dt.datetime, zone: ZoneInfo) -> bool:
+    """Whether the clock of the zone shows this time twice on this day, so that it needs its offset to be told apart."""
+    local = at.astimezone(zone)
+    return local.replace(fold=0).utcoffset() != local.replace(fold=1).utcoffset()
+
+
+@dataclass(frozen=True, slots=True)
+class Bucket:
+    """One bar: an hour or a day, cut where the period begins or ends. Instants in UTC."""
+
+    start: dt.datetime
+    end: dt.datetime
+
+    def has_begun(self, now: dt.datetime) -> bool:
+        """Whether anything can have happened in it."""
+        return self.start <= now
+
+    def is_running(self, now: dt.datetime) -> bool:
+        """Whether more can still happen in it."""
+        return self.start <= now < self.end
+
+
+@dataclass(frozen=True, slots=True)
+class Period:
+    """A stretch of time as one sees it at `now`: whole dates (`is_dates`), or 24 hours that end with the running one."""
+
+    start: dt.datetime
+    end: dt.datetime
+    now: dt.datetime
+    zone: ZoneInfo
+    is_dates: bool
+
+    @classmethod
+    def of_dates(cls, first: dt.date, last: dt.date, *, now: dt.datetime, zone: ZoneInfo) -> "Period":
+        """Return the period of whole dates, both included."""
+        return cls(day_start(first, zone), day_start(last + DAY, zone), now, zone, is_dates=True)
+
+    @classmethod
+    def of_days(cls, days: int, *, now: dt.datetime, zone: ZoneInfo) -> "Period":
+        """Return the period of so many dates that ends with today."""
+        today = now.astimezone(zone).date()
+        return cls.of_dates(today - (days - 1) * DAY, today, now=now, zone=zone)
+
+    @classmethod
+    def of_last_day(cls, *, now: dt.datetime, zone: ZoneInfo) -> "Period":
+        """Return the running hour and the 23 before it."""
+        end = next_hour(hour_start(now, zone), zone)
+        return cls(hour_start(end - 24 * HOUR, zone), end, now, zone, is_dates=False)
+
+    @property
+    def first(self) -> dt.date:
+        """The date on which it begins."""
+        return self.start.astimezone(self.zone).date()
+
+    @property
+    def last(self) -> dt.date:
+        """The last date of which it has a part."""
+        return (self.end - dt.timedelta(microseconds=1)).astimezone(self.zone).date()
+
+    @property
+    def days(self) -> int:
+        """How many dates it touches."""
+        return (self.last - self.first).days + 1
+
+    @property
+    def includes_now(self) -> bool:
+        """Whether its figures still grow."""
+        return self.start <= self.now < self.end
+
+    @property
+    def elapsed_end(self) -> dt.datetime:
+        """The end of the part that has passed."""
+        return min(self.end, self.now)
+
+    @property
+    def allows_hours(self) -> bool:
+        """Whether it is short enough to be shown by the hour."""
+        return self.days <= MAX_HOURLY_DAYS
+
+    def before(self) -> "Period":
+        """Return the period of the same length before this one, seen at the same time of day.
+
+        A running period is compared with as much of the earlier one as has passed of itself: seven days that end at 15:00
+        with the seven before that end at 15:00.
+        """
+        if not self.is_dates:
+            return Period(self.start - 24 * HOUR, self.start, self.now - 24 * HOUR, self.zone, is_dates=False)
+        back = self.days * DAY
+        then = (self.now.astimezone(self.zone).replace(tzinfo=None, fold=0) - back).replace(tzinfo=self.zone)
+        return Period.of_dates(self.first - back, self.last - back, now=then.astimezone(dt.UTC), zone=self.zone)
+
+    def buckets(self, step: Step) -> list[Bucket]:
+        """Cut the period, without gap or overlap, also into what has not begun yet."""
+        starts = list(self._hours() if step == "hour" else self._days())
+        return [Bucket(start, end) for start, end in zip(starts, [*starts[1:], self.end], strict=True)]
+
+    def _hours(self) -> Iterator[dt.datetime]:
+        at = self.start
+        while at < self.end:
+            yield at
+            at = next_hour(at, self.zone)
+
+    def _days(self) -> Iterator[dt.datetime]:
+        yield self.start
+        for number in range(1, self.days):
+            yield day_start(self.first + number * DAY, self.zone)
+
+
+def place(at: dt.datetime, starts: list[dt.datetime]) -> int:
+    """Return the index of the bucket that contains `at`, -1 before the first."""
+    return bisect_right(starts, at) - 1
+
+
+# Words ----------------------------------------------------------------------------------------------------------------
+def date_words(date: dt.date, *, year: bool = True) -> str:
+    """`17 November 2026`."""
+    return f"{date.day} {date:%B %Y}" if year else f"{date.day} {date:%B}"
+
+
+def period_words(period: Period, *, year: bool = True) -> str:
+    """`11 to 17 November 2026`, `28 October to 3 November 2026`, `16 November, 15:00, to 17 November 2026, 15:00`."""
+    first, last = period.first, period.last
+    if not period.is_dates:
+        start, end = period.start.astimezone(period.zone), period.end.astimezone(period.zone)
+        return f"{date_words(start, year=False)}, {start:%H:%M}, to {date_words(end, year=year)}, {end:%H:%M}"
+    if first == last:
+        return date_words(last, year=year)
+    if (first.year, first.month) == (last.year, last.month):
+        return f"{first.day} to {date_words(last, year=year)}"
+    return (
+        f"{date_words(first, year=first.year != last.year)} to {date_words(last, year=year or first.year != last.year)}"
+    )
+
+
+def bucket_words(bucket: Bucket, step: Step, zone: ZoneInfo) -> str:
+    """`Tue 17 Nov, 08:00–09:00` or `Tue 17 Nov 2026`; an hour that comes twice says its offset."""
+    start = bucket.start.astimezone(zone)
+    if step == "day":
+        return f"{start:%a} {start.day} {start:%b %Y}"
+    offset = f" (UTC{start:%z})" if is_repeated(bucket.start, zone) else ""
+    return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}–{bucket.end.astimezone(zone):%H:%M}{offset}"

@@ -1,0 +1,307 @@
+"""What one analytics page says: figures and their change, charts, tables, and the sentence about what happened."""
+
+import datetime as dt
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from analytics import charts, queries, ranges, sentences
+from analytics.charts import Chart, Series, Sketch
+from analytics.filters import Filters
+from analytics.queries import Counts, Failure, KeyRow, Nearest
+from analytics.ranges import Bucket
+from analytics.reasons import OVER_QPS, Reason, explain
+
+Grid = dict[tuple[int, int], Counts]
+
+METRICS: dict[str, tuple[str, Callable[[Counts], int]]] = {
+    "requests": ("Total requests", lambda counts: counts.requests),
+    "over_qps": ("QPS breaches", lambda counts: counts.over_qps),
+    "errors_4xx": ("4XX errors", lambda counts: counts.errors_4xx),
+    "errors_5xx": ("5XX errors", lambda counts: counts.errors_5xx),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Metric:
+    """One of the four figures: what it is, its change, its course, and the view that it opens."""
+
+    name: str
+    label: str
+    value: int
+    change: sentences.Change
+    sketch: Sketch
+    view: str
+    url: str
+    is_current: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ProductRow:
+    """A product in the table: counts, its colour in the chart, its part of the largest, its peak and limit."""
+
+    name: str
+    code: str
+    url: str
+    mark: str
+    counts: Counts
+    share: str
+    nearest: Nearest | None
+
+
+@dataclass(frozen=True, slots=True)
+class ReasonRow:
+    """A status with a reason."""
+
+    status: int
+    outcome: str
+    reason: Reason
+    requests: int
+    share: str
+    tone: str
+
+
+@dataclass(frozen=True, slots=True)
+class NumbersRow:
+    """One bucket as text, for the table behind the chart."""
+
+    label: str
+    cells: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """One page."""
+
+    filters: Filters
+    totals: Counts
+    metrics: tuple[Metric, ...]
+    lead: str
+    series: tuple[Series, ...]
+    chart: Chart
+    peak_of: tuple[str, Nearest] | None
+    numbers: tuple[NumbersRow, ...]
+    headings: tuple[tuple[str, str], ...]
+    products: tuple[ProductRow, ...]
+    keys: tuple[KeyRow, ...]
+    other_keys: Counts | None
+    reasons: tuple[ReasonRow, ...]
+    highest: str
+
+
+def grid_of(filters: Filters) -> tuple[list[Bucket], Grid]:
+    """Read the counts of every bucket that has begun and product: what chart, tables and CSV are all made of."""
+    buckets = filters.period.buckets(filters.step)
+    return buckets, queries.counts_by_bucket(filters, buckets)
+
+
+def make(filters: Filters) -> Report:
+    """Read and compute everything that the page shows."""
+    buckets, grid = grid_of(filters)
+    begun = [bucket for bucket in buckets if bucket.has_begun(filters.period.now)]
+    columns = _sum_by(grid, 0)
+    by_bucket = [columns.get(index, Counts()) for index in range(len(begun))]
+    totals = sum(by_bucket, Counts())
+    by_product = sorted(_sum_by(grid, 1).items(), key=lambda item: (-_weight(filters, item[1]), item[0]))
+    marks = {product: str(number) for number, (product, _) in enumerate(by_product[: charts.SERIES], 1)}
+    failures = queries.failures(filters)
+    before = queries.counts_before(filters)
+    series = _series(filters, grid, by_bucket, [product for product, _ in by_product], marks)
+    nearest = queries.nearest_limits(filters) if filters.view == "usage" and totals.requests else {}
+    peak_of, peaks = _peaks(filters, buckets, nearest)
+    keys, other_keys = _keys(filters, totals)
+    chart = charts.draw(
+        buckets, series, step=filters.step, zone=filters.period.zone, now=filters.period.now, peaks=peaks,
+        limit=peak_of[1].limit if peak_of else None,
+    )  # fmt: skip
+    return Report(
+        filters=filters,
+        totals=totals,
+        metrics=tuple(_metric(name, filters, by_bucket, len(buckets), totals, before) for name in METRICS),
+        lead=sentences.lead(filters, totals, before, failures, _worst_day(filters, begun, by_bucket)),
+        series=series,
+        chart=chart,
+        peak_of=peak_of,
+        numbers=tuple(_numbers(filters, begun, by_bucket, series, peaks)),
+        headings=_headings(series, peak_of),
+        products=_products(filters, by_product, marks, nearest),
+        keys=keys,
+        other_keys=other_keys,
+        reasons=_reasons(filters, failures),
+        highest=_highest(filters, begun, series),
+    )
+
+
+def _sum_by(grid: Grid, part: int) -> dict[int, Counts]:
+    sums: dict[int, Counts] = {}
+    for place, counts in grid.items():
+        sums[place[part]] = sums.get(place[part], Counts()) + counts
+    return sums
+
+
+def _weight(filters: Filters, counts: Counts) -> int:
+    """Return what the view's chart counts."""
+    if filters.view == "breaches":
+        return counts.over_qps
+    return counts.errors_4xx + counts.errors_5xx if filters.view == "errors" else counts.requests
+
+
+def _series(
+    filters: Filters, grid: Grid, by_bucket: list[Counts], products: list[int], marks: dict[int, str]
+) -> tuple[Series, ...]:
+    columns = range(len(by_bucket))
+    if filters.is_split:
+        shown = [
+            product for product in products if any(_weight(filters, grid.get((c, product), Counts())) for c in columns)
+        ]
+        found = [
+            Series(marks[p], filters.name_of(p), tuple(_weight(filters, grid.get((c, p), Counts())) for c in columns))
+            for p in shown
+            if p in marks
+        ]
+        rest = [product for product in shown if product not in marks]
+        if rest:
+            sums = (sum(_weight(filters, grid.get((c, p), Counts())) for p in rest) for c in columns)
+            found.append(
+                Series("other", f"Other ({len(rest)})" if len(rest) > 1 else filters.name_of(rest[0]), tuple(sums))
+            )
+        if found:
+            return tuple(found)
+    if filters.view == "breaches":
+        return (Series("over", "QPS breaches", tuple(counts.over_qps for counts in by_bucket)),)
+    if filters.view == "errors":
+        return (
+            Series("4xx", "4XX errors", tuple(counts.errors_4xx for counts in by_bucket)),
+            Series("5xx", "5XX errors", tuple(counts.errors_5xx for counts in by_bucket)),
+        )
+    return (Series("1", "Requests", tuple(counts.requests for counts in by_bucket)),)
+
+
+def _peaks(
+    filters: Filters, buckets: list[Bucket], nearest: dict[int, Nearest]
+) -> tuple[tuple[str, Nearest] | None, list[int] | None]:
+    """Choose the key and product nearest to a limit and read the course of its peaks."""
+    if not nearest:
+        return None, None
+    product = max(nearest, key=lambda product: (nearest[product].ratio, nearest[product].peak_qps))
+    chosen = nearest[product]
+    found = queries.peaks_by_bucket(filters, buckets, key_id=chosen.key_id, product_id=product)
+    begun = sum(bucket.has_begun(filters.period.now) for bucket in buckets)
+    return (filters.name_of(product), chosen), [found.get(index, 0) for index in range(begun)]
+
+
+def _keys(filters: Filters, totals: Counts) -> tuple[tuple[KeyRow, ...], Counts | None]:
+    """Read the table of keys, and what the keys beyond it have together."""
+    if filters.view == "breaches":
+        rows = tuple(queries.breaches_by_key(filters)) if totals.over_qps else ()
+        rest = totals.over_qps - sum(row.counts.over_qps for row in rows)
+        return rows, Counts(over_qps=rest) if rest else None
+    if filters.view == "errors" or filters.key or not totals.requests:
+        return (), None
+    rows = tuple(queries.counts_by_key(filters))
+    listed = sum((row.counts for row in rows), Counts())
+    rest = Counts(*(getattr(totals, name) - getattr(listed, name) for name in queries.SUMS))
+    return rows, rest if rest.requests else None
+
+
+def _metric(
+    name: str, filters: Filters, by_bucket: list[Counts], columns: int, totals: Counts, before: Counts
+) -> Metric:
+    label, read = METRICS[name]
+    pins = charts.gather([read(counts) for counts in by_bucket], columns)
+    view: queries.Any = {"requests": "usage", "over_qps": "breaches"}.get(name, "errors")
+    empty = [0] * len(pins)
+    return Metric(
+        name=name,
+        label=label,
+        value=read(totals),
+        change=sentences.change(read(totals), read(before), is_good_to_fall=None if name == "requests" else True),
+        sketch=charts.sketch(pins) if name == "requests" else charts.sketch(empty, refused=pins),
+        view=view,
+        url=filters.url(view),
+        is_current=filters.view == view,
+    )
+
+
+def _products(
+    filters: Filters, by_product: list[tuple[int, Counts]], marks: dict[int, str], nearest: dict[int, Nearest]
+) -> tuple[ProductRow, ...]:
+    largest = max((_weight(filters, counts) for _, counts in by_product), default=0) or 1
+    return tuple(
+        ProductRow(
+            name=filters.name_of(product),
+            code=filters.code_of(product),
+            url=filters.url(product=filters.code_of(product)),
+            mark=marks.get(product, "other") if filters.is_split else "",
+            counts=counts,
+            share=percent(_weight(filters, counts), largest),
+            nearest=nearest.get(product),
+        )
+        for product, counts in by_product
+    )
+
+
+def _reasons(filters: Filters, failures: list[Failure]) -> tuple[ReasonRow, ...]:
+    shown = [one for one in failures if filters.view != "breaches" or one.outcome == OVER_QPS]
+    largest = max((one.requests for one in shown), default=1)
+    return tuple(
+        ReasonRow(
+            one.status, one.outcome, explain(one.status, one.outcome), one.requests, percent(one.requests, largest),
+            tone="danger" if one.status >= 500 or one.outcome == OVER_QPS else "attention",
+        )
+        for one in shown
+    )  # fmt: skip
+
+
+def percent(part: int, whole: int) -> str:
+    """Return the width of a share bar; what is not nothing can be seen."""
+    return f"{max(part / whole * 100, 0.4 if part else 0):.1f}%"
+
+
+def _headings(series: tuple[Series, ...], peak_of: tuple[str, Nearest] | None) -> tuple[tuple[str, str], ...]:
+    """Return colour and name of the columns of the table behind the chart."""
+    found = [(one.mark, one.name) for one in series]
+    if len(series) > 1:
+        found.append(("", "All"))
+    if not any(one.mark in ("over", "4xx") for one in series):
+        found.append(("over", "QPS breaches"))
+    if peak_of:
+        limit = f" of {peak_of[1].limit:,}" if peak_of[1].limit else ""
+        found.append(("", f"Peak QPS{limit}, {peak_of[0]}"))
+    return tuple(found)
+
+
+def _numbers(
+    filters: Filters, begun: list[Bucket], by_bucket: list[Counts], series: tuple[Series, ...], peaks: list[int] | None
+) -> "list[NumbersRow]":
+    has_breaches = not any(one.mark in ("over", "4xx") for one in series)
+    rows = []
+    for index, (bucket, counts) in enumerate(zip(begun, by_bucket, strict=True)):
+        cells = [one.values[index] for one in series]
+        if len(series) > 1:
+            cells.append(sum(cells))
+        if has_breaches:
+            cells.append(counts.over_qps)
+        if peaks:
+            cells.append(peaks[index])
+        label = ranges.bucket_words(bucket, filters.step, filters.period.zone)
+        rows.append(NumbersRow(label, tuple(f"{cell:,}" for cell in cells)))
+    return rows
+
+
+def _highest(filters: Filters, begun: list[Bucket], series: tuple[Series, ...]) -> str:
+    """Say which bar is the highest, for those who do not see the drawing."""
+    sums = [sum(column) for column in zip(*(one.values for one in series), strict=True)]
+    if not any(sums):
+        return "All are zero"
+    index = max(range(len(sums)), key=sums.__getitem__)
+    return f"The highest is {sums[index]:,}, {ranges.bucket_words(begun[index], filters.step, filters.period.zone)}"
+
+
+def _worst_day(filters: Filters, begun: list[Bucket], by_bucket: list[Counts]) -> dt.date | None:
+    """Return the date on which at least half of the failures of several days happened."""
+    sums: dict[dt.date, int] = {}
+    for bucket, counts in zip(begun, by_bucket, strict=True):
+        date = bucket.start.astimezone(filters.period.zone).date()
+        sums[date] = sums.get(date, 0) + counts.failed
+    worst = max(sums, key=sums.__getitem__, default=None)
+    return worst if worst and len(sums) > 2 and sums[worst] * 2 >= sum(sums.values()) else None

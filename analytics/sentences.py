@@ -1,0 +1,98 @@
+"""What the figures mean, in sentences."""
+
+import datetime as dt
+from dataclasses import dataclass
+
+from analytics.filters import Filters
+from analytics.queries import Counts, Failure
+from analytics.reasons import OVER_QPS, explain
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """How a figure differs from the period before. `words` stand beside the arrow; `tone` is good, bad or empty."""
+
+    direction: str
+    words: str
+    before: int
+    tone: str
+
+
+def change(now: int, before: int, *, is_good_to_fall: bool | None) -> Change:
+    """Compare two figures. Directions: up, fall, same; new where there was nothing before, none where there still is nothing."""
+    if not before:
+        return Change(
+            "new" if now else "none", "new" if now else "none before", before, "bad" if now and is_good_to_fall else ""
+        )
+    if now == before:
+        return Change("same", "unchanged", before, "")
+    rises = now > before
+    tone = "" if is_good_to_fall is None else ("bad" if rises == is_good_to_fall else "good")
+    return Change("up" if rises else "fall", percentage(now, before), before, tone)
+
+
+def percentage(now: int, before: int) -> str:
+    """`12.4 %`; above a thousand without decimals; more than nothing is never 0.0 %."""
+    value = abs(now - before) / before * 100
+    if value < 0.05:
+        return "< 0.1 %"
+    return f"{value:,.0f} %" if value >= 1000 else f"{value:.1f} %"
+
+
+def lead(filters: Filters, totals: Counts, before: Counts, failures: list[Failure], worst: dt.date | None) -> str:
+    """Say what happened: more or fewer requests, how many failed, mostly when and why."""
+    if not totals.requests:
+        return ""
+    if filters.view == "breaches":
+        return f"{_trend('QPS breaches', totals.over_qps, before.over_qps)} {_breached(totals)}"
+    if filters.view == "errors":
+        errors, then = (counts.errors_4xx + counts.errors_5xx for counts in (totals, before))
+        others = [failure for failure in failures if failure.outcome != OVER_QPS]
+        return f"{_trend('Errors', errors, then)} {_failed(totals, errors, others, worst)}"
+    return f"{_trend('Requests', totals.requests, before.requests)} {_failed(totals, totals.failed, failures, worst)}"
+
+
+def _trend(what: str, now: int, before: int) -> str:
+    if not now and not before:
+        return f"There were no {_lower(what)}, nor in the period before."
+    if not before:
+        return f"There were no {_lower(what)} in the period before."
+    if now == before:
+        return f"{what} are the same as in the period before."
+    return f"{what} {'rose' if now > before else 'fell'} by {percentage(now, before)}."
+
+
+def _lower(what: str) -> str:
+    return what if what.startswith("QPS") else what.lower()
+
+
+def _breached(totals: Counts) -> str:
+    if not totals.over_qps:
+        return "Every request was within its QPS limit."
+    return f"{_one_in(totals.over_qps, totals.requests)} came over its QPS limit."
+
+
+def _failed(totals: Counts, failed: int, failures: list[Failure], worst: dt.date | None) -> str:
+    if not failed:
+        return "None failed."
+    text = f"{_one_in(failed, totals.requests)} failed"
+    if worst:
+        text += f", most of them on {worst:%A} {worst.day} {worst:%B}"
+    if failures:
+        clause = explain(failures[0].status, failures[0].outcome).clause
+        counted = sum(failure.requests for failure in failures)
+        extent = (
+            ""
+            if failures[0].requests == counted
+            else ("mostly " if failures[0].requests * 2 > counted else "most often ")
+        )
+        text += f", {extent}because {clause}"
+    return f"{text}."
+
+
+def _one_in(part: int, whole: int) -> str:
+    """`1 in 100 requests`, `2 of 3 requests`, `Every request`."""
+    if part >= whole:
+        return "Every request"
+    ratio = whole / part
+    return f"1 in {ratio:,.0f} requests" if ratio >= 2.5 else f"{part / whole * 100:.0f} % of the requests"

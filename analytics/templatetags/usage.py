@@ -1,0 +1,142 @@
+"""Usage in other rooms' pages, and small words of the analytics pages.
+
+A list of keys (two queries for all of them; `keys` are things with the `pk` of a key, or one such thing):
+
+    {% load usage %}
+    {% usage_of keys as usages %}
+    {% for key in keys %}
+      {% usage_for usages key as usage %}         a KeyUsage
+      {% include "analytics/_spark.html" %}       requests, sparkline of 28 pins of six hours, peak of its limit
+    {% endfor %}
+
+`usage` has requests, refused, is_all_refused, uses_old_string, peak_qps, peak_product, peak_limit, is_over, state, sentence, and can
+be shown otherwise than by the include. A key's last 24 hours, for confirmations (three queries; needs `key` in the context):
+
+    {% include "analytics/_traffic.html" %}
+
+or `{% usage_of_day key as day %}`, a DayUsage: requests, refused, hours (24 numbers), networks, sketch. The address of a key's
+analytics is `{% url "analytics:usage" %}?key={{ key.public_id }}`.
+"""
+
+import datetime as dt
+from collections.abc import Iterable
+from typing import Any, Protocol
+from zoneinfo import ZoneInfo
+
+from django import template
+from django.utils.safestring import SafeString
+
+from analytics import key_usage, ranges
+from analytics.filters import Filters
+from analytics.key_usage import DayUsage, KeyUsage
+from analytics.report import Report, percent
+
+register = template.Library()
+
+NEAR = 0.8
+"""From this part of its limit on, a peak is near it."""
+
+
+class Keyed(Protocol):
+    """A key, or a row that stands for one."""
+
+    @property
+    def pk(self) -> int:
+        """The primary key of the key."""
+
+
+# For other rooms ------------------------------------------------------------------------------------------------------
+@register.simple_tag(takes_context=True)
+def usage_of(context: template.Context, keys: Iterable[Keyed] | Keyed) -> dict[int, KeyUsage]:
+    """The last seven days of each key, or of one, for `usage_for`."""
+    several = keys if isinstance(keys, Iterable) else [keys]
+    return key_usage.of_keys([key.pk for key in several], context["organization"])
+
+
+@register.simple_tag
+def usage_for(usages: dict[int, KeyUsage], key: Keyed) -> KeyUsage:
+    """One key's part of `usage_of`."""
+    return usages.get(key.pk, key_usage.NOTHING)
+
+
+@register.simple_tag(takes_context=True)
+def usage_of_day(context: template.Context, key: Keyed) -> DayUsage:
+    """The last 24 hours of one key."""
+    return key_usage.of_last_day(key.pk, context["organization"])
+
+
+@register.filter
+def level_mark(peak: int, limit: int | None) -> SafeString:
+    """The attribute of a `.level`: near its limit, over it, or nothing."""
+    if not limit or peak < limit * NEAR:
+        return SafeString("")
+    return SafeString(" data-over" if peak > limit else " data-near")
+
+
+# For the analytics pages ----------------------------------------------------------------------------------------------
+@register.simple_tag
+def narrowed(filters: Filters, **changes: Any) -> str:
+    """The address of the same choice with some parameters changed."""
+    return filters.url(**changes)
+
+
+@register.simple_tag
+def product_name(filters: Filters, product_id: int) -> str:
+    """A product's name."""
+    return filters.name_of(product_id)
+
+
+@register.simple_tag
+def share_of(part: int, whole: int) -> str:
+    """The width of a share bar."""
+    return percent(part, whole or 1)
+
+
+@register.simple_tag
+def part_of(part: int, whole: int) -> str:
+    """A part in per cent: `4.2 %`."""
+    return f"{part / whole * 100:.1f} %" if whole else "–"
+
+
+@register.filter
+def period_words(filters: Filters) -> str:
+    """The dates that are shown."""
+    return ranges.period_words(filters.period)
+
+
+@register.filter
+def period_sentence(filters: Filters) -> str:
+    """The dates that are shown and those they are compared with."""
+    period = filters.period
+    before = period.before()
+    until = f" until {before.now.astimezone(period.zone):%H:%M}" if period.is_dates and period.includes_now else ""
+    words = ranges.period_words(before, year=before.last.year != period.last.year)
+    if not period.is_dates:
+        return f"{ranges.period_words(period)}, compared with the 24 hours before."
+    return f"{ranges.period_words(period)}, compared with {words}{until}."
+
+
+@register.simple_tag
+def chart_sentence(report: Report) -> str:
+    """What the chart shows, for those who do not see it."""
+    what = {"usage": "Requests", "breaches": "QPS breaches", "errors": "Errors"}[report.filters.view]
+    split = " by product" if report.filters.is_split else ""
+    peak = f" Below: the peak per second of {report.peak_of[0]} against its limit." if report.peak_of else ""
+    return f"{what} per {report.filters.step}{split}. {report.highest}.{peak} The same figures are in the table below."
+
+
+@register.filter
+def clock(at: dt.datetime, zone: ZoneInfo) -> str:
+    """A time of today, `14:20:01`; with the date when it is another day."""
+    local, today = at.astimezone(zone), dt.datetime.now(zone).date()
+    return f"{local:%H:%M:%S}" if local.date() == today else f"{local.day} {local:%b}, {local:%H:%M:%S}"
+
+
+@register.filter
+def age(seconds: int) -> str:
+    """`6 s`, `4 min`, `3 h`, `2 days`."""
+    for unit, size in (("s", 120), ("min", 120), ("h", 48)):
+        if seconds < size:
+            return f"{seconds} {unit}"
+        seconds //= 60 if unit != "h" else 24
+    return f"{seconds} days"
