@@ -1,0 +1,71 @@
+"""Start the gateway: `python -m gateway`. SIGTERM and Ctrl-C finish what was begun, then end it."""
+
+import asyncio
+import logging
+import signal
+import sys
+
+import uvloop
+
+from gateway import config as configuration
+from gateway.config import Config, ConfigError
+from gateway.journal import Journal
+from gateway.policy import Policy
+from gateway.server import Server
+from gateway.site import Site
+from gateway.supervisor import Supervisor
+
+log = logging.getLogger("latchkey.gateway")
+
+
+async def run(config: Config) -> str:
+    """Serve until told to stop. Return why it cannot go on, empty when it was told to."""
+    loop = asyncio.get_running_loop()
+    stopped: asyncio.Future[str] = loop.create_future()
+
+    def stop(why: str = "") -> None:
+        if not stopped.done():
+            stopped.set_result(why)
+
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, stop)
+    journal = Journal(config.journals_dir / config.name)
+    policy = Policy(config, loop, stop)
+    site = Site(config, policy)
+    server = Server(loop, site, journal)
+    supervisor = Supervisor(config)
+    listening = await server.listen(config.host, config.port)
+    policy.start()
+    if config.has_shipper:
+        supervisor.start()
+    log.info("Gateway %s answers at http://%s:%d", config.name, config.host, config.port)
+    why = await stopped
+    listening.close()
+    await server.drain()
+    await asyncio.to_thread(policy.stop)
+    journal.close()
+    site.close()
+    await supervisor.stop()
+    return why
+
+
+def main() -> int:
+    """Run the gateway. Return the exit code."""
+    try:
+        config = configuration.read()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    try:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
+            why = runner.run(run(config))
+    except OSError as error:
+        why = f"The gateway cannot start: {error.strerror or error}."
+    if why:
+        print(why, file=sys.stderr)
+    return 1 if why else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,106 @@
+"""One record of the journal as bytes, and back. PURE.
+
+A frame is `u32 length | u32 CRC-32 of the payload | payload`, little-endian. The payload begins with its kind: 1 a request,
+2 a gap (requests that were answered but could not be written).
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+_FRAME = struct.Struct("<II")
+_REQUEST = struct.Struct("<BqqqqIIHBBBBB")
+_GAP = struct.Struct("<BqqQ")
+_REQUEST_KIND, _GAP_KIND = 1, 2
+MAX_PAYLOAD = 4096
+MAX_FRAME = _FRAME.size + MAX_PAYLOAD
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One answered request. IDs are 0 where there is none; `demand` counts the requests of its calendar second so far."""
+
+    at_us: int
+    organization_id: int
+    key_id: int
+    secret_number: int
+    product_id: int
+    outcome: int
+    status: int
+    demand: int
+    host: str
+    network: str
+    client: str
+    tracking_id: str
+
+
+@dataclass(frozen=True, slots=True)
+class Gap:
+    """So many requests were answered between two times and are not in the journal."""
+
+    from_us: int
+    until_us: int
+    requests: int
+
+
+class BrokenFrame(Exception):
+    """The bytes at this offset are no whole frame: not written to the end, or damaged."""
+
+    def __init__(self, offset: int) -> None:
+        self.offset = offset
+        super().__init__(f"no whole frame at {offset}")
+
+
+def frame(payload: bytes) -> bytes:
+    """Return a payload with its length and checksum in front."""
+    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+
+
+def encode(record: Record) -> bytes:
+    """Return the frame of a record. Texts are cut to the lengths of their columns."""
+    host = record.host.encode()[:253]
+    network = record.network.encode()[:50]
+    client = record.client.encode()[:60]
+    tracking_id = record.tracking_id.encode()[:100]
+    head = _REQUEST.pack(
+        _REQUEST_KIND, record.at_us, record.organization_id, record.key_id, record.product_id, record.secret_number,
+        record.demand, record.status, record.outcome, len(host), len(network), len(client), len(tracking_id),
+    )  # fmt: skip
+    return frame(head + host + network + client + tracking_id)
+
+
+def encode_gap(gap: Gap) -> bytes:
+    """Return the frame of a gap."""
+    return frame(_GAP.pack(_GAP_KIND, gap.from_us, gap.until_us, gap.requests))
+
+
+def decode(data: bytes) -> Iterator[tuple[Record | Gap, int]]:
+    """Yield each record with the offset behind it. Raises BrokenFrame at the first place that holds no whole frame."""
+    offset = 0
+    while offset < len(data):
+        body = offset + _FRAME.size
+        if body > len(data):
+            raise BrokenFrame(offset)
+        length, checksum = _FRAME.unpack_from(data, offset)
+        payload = data[body : body + length]
+        if not 0 < length <= MAX_PAYLOAD or len(payload) < length or zlib.crc32(payload) != checksum:
+            raise BrokenFrame(offset)
+        offset = body + length
+        yield _read(payload), offset
+
+
+def _read(payload: bytes) -> Record | Gap:
+    if payload[0] == _GAP_KIND:
+        _, from_us, until_us, requests = _GAP.unpack(payload)
+        return Gap(from_us, until_us, requests)
+    _, at_us, organization_id, key_id, product_id, secret_number, demand, status, outcome, *lengths = (
+        _REQUEST.unpack_from(payload)
+    )
+    texts, start = [], _REQUEST.size
+    for length in lengths:
+        texts.append(payload[start : start + length].decode("utf-8", "replace"))
+        start += length
+    return Record(
+        at_us, organization_id, key_id, secret_number, product_id, outcome, status, demand, *texts
+    )  # fmt: skip

@@ -1,0 +1,92 @@
+"""What a request says: the path as it is decided on, the key, the Tracking-ID, where it comes from. PURE."""
+
+import re
+import uuid
+from collections.abc import Mapping
+from dataclasses import dataclass
+from urllib.parse import unquote_to_bytes, urlsplit
+
+_TRACKING_ID = re.compile(rb"[a-zA-Z0-9-]{1,100}\Z")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_DOT_SEGMENT = re.compile(r"(?:\A|[/\\])\.\.?(?:[/\\]|\Z)")
+
+
+class BadTarget(Exception):
+    """The address of a request makes no sense; the message says why in one sentence."""
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request. Names of headers are in lower case; of a header that comes several times, values are joined by commas."""
+
+    method: bytes
+    target: bytes
+    headers: Mapping[bytes, bytes]
+    body: bytes
+    peer: str
+    keeps_alive: bool
+
+    def header(self, name: bytes) -> str:
+        """Return a header's value, empty when it is absent. Every byte is a character, so this never fails."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """The address: path, percent-decoded, and query string as it came."""
+
+    path: str
+    query: str
+
+
+def read_target(target: bytes) -> Target:
+    """Split and decode an address, `/path?query` or with scheme and host in front. Raises BadTarget.
+
+    A path that a server behind could read as another one (dot segments, NUL, bytes that are no UTF-8) is refused: what is
+    decided about must be what is served.
+    """
+    if not target.startswith(b"/"):
+        target = _strip_authority(target)
+    raw, _, query = target.partition(b"#")[0].partition(b"?")
+    try:
+        path = (unquote_to_bytes(raw) if b"%" in raw else raw).decode("utf-8")
+        query_text = query.decode("ascii")
+    except UnicodeDecodeError:
+        raise BadTarget("The address has bytes that are not UTF-8.") from None
+    if _CONTROL.search(path):
+        raise BadTarget("The path has control characters.")
+    if "." in path and _DOT_SEGMENT.search(path):
+        raise BadTarget("The path has the segments . or .., which servers read differently.")
+    return Target(path, query_text)
+
+
+def _strip_authority(target: bytes) -> bytes:
+    try:
+        parts = urlsplit(target)
+    except ValueError:
+        raise BadTarget("The address cannot be read.") from None
+    if parts.scheme not in {b"http", b"https"} or not parts.netloc:
+        raise BadTarget("The address does not begin with a slash.")
+    return (parts.path or b"/") + (b"?" + parts.query if parts.query else b"")
+
+
+def find_key(headers: Mapping[bytes, bytes], query: str) -> str:
+    """Return what a request presents as its key, empty without one: `X-Api-Key`, else `Authorization: Bearer`, else `?key=`.
+
+    Two keys in the same place are joined by a comma, and so are malformed: nobody has to guess which one counts.
+    """
+    given = headers.get(b"x-api-key")
+    if given:
+        return given.decode("latin-1")
+    authorization = headers.get(b"authorization")
+    if authorization and authorization[:7].lower() == b"bearer ":
+        return authorization[7:].strip().decode("latin-1")
+    if "key=" not in query:
+        return ""
+    values = [part[4:] for part in query.split("&") if part.startswith("key=")]
+    return ",".join(values)
+
+
+def tracking_id(given: bytes) -> str:
+    """Return the Tracking-ID that a request brings, or a new one when it brings none or a wrong one."""
+    return given.decode("ascii") if _TRACKING_ID.match(given) else str(uuid.uuid4())

@@ -1,0 +1,150 @@
+"""What a gateway knows: keys by the digests of their strings, organisations, products and their paths. PURE: plain values.
+
+Only the event loop's thread touches the one `Rules` that is in use; a snapshot is built aside and put in its place.
+"""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from keys import tokens
+
+_SLASHES = re.compile(r"//+")
+
+
+@dataclass(frozen=True, slots=True)
+class Product:
+    """A product of the catalogue. Its paths are served until `retired_at` (seconds since 1970)."""
+
+    id: int
+    code: str
+    name: str
+    default_qps: int
+    retired_at: float | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Organization:
+    """A customer."""
+
+    public_id: str
+    is_suspended: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Key:
+    """A key. `limits` has an entry for each product that it may use; None is the product's default."""
+
+    id: int
+    public_id: str
+    organization_id: int
+    domains: tuple[str, ...]
+    expires_at: float | None
+    is_disabled: bool
+    is_deleted: bool
+    limits: Mapping[int, int | None]
+    digests: tuple[bytes, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Secret:
+    """One string of a key, which works until `ends_at` (seconds since 1970; None: without end)."""
+
+    key: Key
+    number: int
+    ends_at: float | None
+
+
+@dataclass(frozen=True, slots=True)
+class Catalogue:
+    """The products by their codes and by their path prefixes."""
+
+    by_code: Mapping[str, Product]
+    by_prefix: Mapping[str, Product]
+    lengths: tuple[int, ...]
+
+    @classmethod
+    def make(cls, products: Iterable[Product], routes: Iterable[tuple[int, str]]) -> "Catalogue":
+        """Return the catalogue of products and (product ID, path prefix) pairs."""
+        by_id = {product.id: product for product in products}
+        by_prefix = {prefix: by_id[product_id] for product_id, prefix in routes if product_id in by_id}
+        lengths = tuple(sorted({len(prefix) for prefix in by_prefix}, reverse=True))
+        return cls({product.code: product for product in by_id.values()}, by_prefix, lengths)
+
+    def of_path(self, path: str, now: float) -> Product | None:
+        """Return the product with the longest prefix of a path; None when there is none, or when that product is retired.
+
+        Slashes in a row count as one, since servers behind a proxy merge them.
+        """
+        if "//" in path:
+            path = _SLASHES.sub("/", path)
+        for length in self.lengths:
+            product = self.by_prefix.get(path[:length])
+            if product is not None:
+                return _if_served(product, now)
+        return None
+
+    def of_code(self, code: str, now: float) -> Product | None:
+        """Return the product with this code, None when it is not there or retired."""
+        product = self.by_code.get(code)
+        return product and _if_served(product, now)
+
+
+def _if_served(product: Product, now: float) -> Product | None:
+    return product if product.retired_at is None or product.retired_at > now else None
+
+
+@dataclass(slots=True)
+class Rules:
+    """Everything that decides. `number` is the change up to which it is complete."""
+
+    peppers: tuple[bytes, ...] = ()
+    prefix: str = "lk"
+    number: int = 0
+    catalogue: Catalogue = field(default_factory=lambda: Catalogue({}, {}, ()))
+    organizations: dict[int, Organization] = field(default_factory=dict)
+    keys: dict[int, Key] = field(default_factory=dict)
+    secrets: dict[bytes, Secret] = field(default_factory=dict)
+    _shared_limits: dict[tuple[Any, Any], Mapping[int, int | None]] = field(default_factory=dict)
+
+    def find(self, string: str) -> Secret | None:
+        """Return the secret of a well-formed string. `peppers` are tried in order, newest first."""
+        for pepper in self.peppers:
+            secret = self.secrets.get(tokens.digest(string, pepper))
+            if secret is not None:
+                return secret
+        return None
+
+    def forget_key(self, key_id: int) -> None:
+        """Drop a key and its strings."""
+        old = self.keys.pop(key_id, None)
+        for digest in old.digests if old else ():
+            self.secrets.pop(digest, None)
+
+    def put_key(self, row: Sequence[Any]) -> None:
+        """Take over a row of the view `gateway_policy` in place of what was known of the key."""
+        (key_id, public_id, organization_id, domains, expires_at, disabled_at, deleted_at) = row[:7]
+        numbers, digests, ends, product_ids, qps_limits = row[7:12]
+        self.forget_key(key_id)
+        key = Key(
+            id=key_id,
+            public_id=public_id,
+            organization_id=organization_id,
+            domains=tuple(domains or ()),
+            expires_at=expires_at,
+            is_disabled=disabled_at is not None,
+            is_deleted=deleted_at is not None,
+            limits=self._share(tuple(product_ids or ()), tuple(qps_limits or ())),
+            digests=tuple(digests or ()),
+        )
+        self.keys[key_id] = key
+        for number, digest, ends_at in zip(numbers or (), key.digests, ends or (), strict=True):
+            self.secrets[digest] = Secret(key, number, ends_at)
+
+    def _share(self, product_ids: tuple[int, ...], limits: tuple[int | None, ...]) -> Mapping[int, int | None]:
+        """Return one and the same mapping to all keys with the same limits: most of a million keys have them."""
+        found = self._shared_limits.get((product_ids, limits))
+        if found is None:
+            found = self._shared_limits[product_ids, limits] = dict(zip(product_ids, limits, strict=True))
+        return found

@@ -1,0 +1,120 @@
+"""The files of the journal: how they are named, begun, and read while another process writes them.
+
+A segment is `<time µs>-<uuid>.journal`, begins with the same uuid in its header, and grows until its writer seals it. The
+writer holds an exclusive `flock` on it all its life: the kernel lets go of it when the process is gone, however it went.
+"""
+
+import fcntl
+import os
+import struct
+import time
+import uuid
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gateway import records
+from gateway.records import Gap, Record
+
+_HEADER = struct.Struct("<8s16s")
+_MAGIC = b"LKJOURN1"
+HEADER_BYTES = _HEADER.size
+SUFFIX = ".journal"
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """What was read of a segment: records, the offset behind the last whole one, and how many bytes were left over."""
+
+    records: tuple[Record, ...]
+    gaps: tuple[Gap, ...]
+    offset: int
+    rest_bytes: int
+
+
+@dataclass(frozen=True, slots=True)
+class Segment:
+    """A segment on disk; `node` is the gateway that wrote it."""
+
+    path: Path
+    id: uuid.UUID = field(compare=False)
+
+    @property
+    def node(self) -> str:
+        """The name of the gateway that writes or wrote it."""
+        return self.path.parent.name
+
+
+def begin(folder: Path) -> tuple[int, Path]:
+    """Return the descriptor and path of a new segment, locked and with its header written. Raises OSError.
+
+    It gets its name last, so that no reader ever sees one that is not locked yet.
+    """
+    folder.mkdir(parents=True, exist_ok=True)
+    identity = uuid.uuid4()
+    path = folder / f"{time.time_ns() // 1000:017d}-{identity}{SUFFIX}"
+    draft = path.with_suffix(".draft")
+    descriptor = os.open(draft, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC, 0o600)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        header = _HEADER.pack(_MAGIC, identity.bytes)
+        if os.write(descriptor, header) != len(header):
+            raise OSError("the header of a journal segment was not written whole")
+        draft.rename(path)
+    except OSError:
+        os.close(descriptor)
+        draft.unlink(missing_ok=True)
+        raise
+    return descriptor, path
+
+
+def find(journals_dir: Path) -> Iterator[Segment]:
+    """Yield the segments of all gateways of this machine, each gateway's in the order they were begun."""
+    for path in sorted(journals_dir.glob(f"*/*{SUFFIX}")):
+        try:
+            with path.open("rb") as file:
+                header = file.read(HEADER_BYTES)
+        except FileNotFoundError:
+            continue  # shipped and deleted a moment ago
+        if len(header) == HEADER_BYTES and header.startswith(_MAGIC):
+            yield Segment(path, uuid.UUID(bytes=header[len(_MAGIC) :]))
+
+
+def is_sealed(segment: Segment) -> bool:
+    """Whether nobody writes the segment any more. Once true it stays true; ask before reading to know that the end was read."""
+    try:
+        descriptor = os.open(segment.path, os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return True
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+    except BlockingIOError:
+        return False
+    finally:
+        os.close(descriptor)
+    return True
+
+
+def read(segment: Segment, offset: int, limit_bytes: int) -> Reading:
+    """Return the whole records from an offset on, of at most `limit_bytes`. Raises FileNotFoundError.
+
+    Bytes left over are a frame that is being written, or that the limit cut, or, in a sealed segment, one that its writer did
+    not finish.
+    """
+    offset = max(offset, HEADER_BYTES)
+    with segment.path.open("rb") as file:
+        file.seek(offset)
+        data = file.read(limit_bytes)
+    found: list[Record] = []
+    gaps: list[Gap] = []
+    end = 0
+    try:
+        for record, behind in records.decode(data):
+            end = behind
+            if isinstance(record, Gap):
+                gaps.append(record)
+            else:
+                found.append(record)
+    except records.BrokenFrame as broken:
+        end = broken.offset
+    return Reading(tuple(found), tuple(gaps), offset + end, len(data) - end)

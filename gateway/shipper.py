@@ -1,0 +1,230 @@
+"""Carry the journal into PostgreSQL: `python -m gateway.shipper`, started and kept by the gateway.
+
+A batch is one transaction: the row of the segment is locked, records from its offset on are read and added, the offset moves.
+Killed anywhere, it neither loses nor doubles; two shippers on one folder take turns. Segments that nobody writes any more
+and that are in the database as a whole are deleted.
+"""
+
+import argparse
+import logging
+import os
+import signal
+import sys
+import threading
+import time
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+import psycopg
+
+from dashboard.postgres import die_with_parent
+from gateway import batches, policy_sql, segments, usage
+from gateway import config as configuration
+from gateway.config import Config, ConfigError
+from gateway.records import MAX_FRAME, Record
+from gateway.segments import Reading, Segment
+
+log = logging.getLogger("latchkey.shipper")
+
+POLL_S = 0.5
+BATCH_BYTES = 4 * 1024 * 1024
+_RETRY_S = 0.5
+_MARK_S = 1.0
+# A record's time is taken just before it is written.
+_MARGIN_S = 0.05
+_SKIPPED_US = 60_000_000
+
+_CLAIM = (
+    'INSERT INTO gateway_journal (segment, node, "offset", updated_at) VALUES (%s, %s, 0, now()) ON CONFLICT DO NOTHING'
+)
+_LOCK = 'SELECT "offset" FROM gateway_journal WHERE segment = %s FOR UPDATE SKIP LOCKED'
+_MOVE = 'UPDATE gateway_journal SET "offset" = %s, updated_at = now() WHERE segment = %s'
+_FORGET = "DELETE FROM gateway_journal WHERE segment = %s"
+_LOG = """
+INSERT INTO request_log (at, tracking_id, organization_id, key_id, product_id, secret_number, outcome, status, host, network, client)
+SELECT to_timestamp(at_us / 1e6), tracking_id, nullif(organization_id, 0), nullif(key_id, 0), product_id, secret_number,
+       outcome, status, host, network, client
+FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::smallint[],
+            %s::text[], %s::text[], %s::text[])
+    AS r (at_us, tracking_id, organization_id, key_id, product_id, secret_number, outcome, status, host, network, client)
+"""
+# A row that someone is changing is skipped and comes with the next batch: nobody waits for a "last used".
+_KEY_USED = """
+WITH free AS MATERIALIZED (
+    SELECT id FROM keys_apikey WHERE id = ANY(%(key_ids)s::bigint[]) ORDER BY id FOR NO KEY UPDATE SKIP LOCKED
+), u AS (
+    SELECT key_id, max(at_us) AS at_us FROM unnest(%(key_ids)s::bigint[], %(at_us)s::bigint[]) AS u (key_id, at_us) GROUP BY 1
+)
+UPDATE keys_apikey k SET last_used_at = greatest(k.last_used_at, to_timestamp(u.at_us / 1e6))
+FROM u JOIN free ON free.id = u.key_id WHERE k.id = u.key_id RETURNING k.id
+"""
+_STRING_USED = """
+UPDATE keys_keysecret s SET last_used_at = greatest(s.last_used_at, to_timestamp(u.at_us / 1e6))
+FROM unnest(%(key_ids)s::bigint[], %(numbers)s::int[], %(at_us)s::bigint[]) AS u (key_id, number, at_us)
+WHERE s.key_id = u.key_id AND s.number = u.number
+"""
+_MARK = """
+UPDATE gateway_node SET shipped_until = greatest(shipped_until, to_timestamp(%s)) WHERE name = ANY(%s)
+"""
+
+
+class Shipper:
+    """Ships the journals of all gateways of this machine, `config.name`'s among them."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._sampler = batches.Sampler()
+        self._skipped_uses: dict[tuple[int, int], int] = {}
+        self._offsets: dict[uuid.UUID, int] = {}
+        self._marked_at = float("-inf")
+
+    def ship(self, connection: policy_sql.Connection) -> None:
+        """Bring everything that is written by now into the database, then say so in `gateway_node`."""
+        until_s = time.time() - _MARGIN_S
+        complete, behind = {self._config.name}, set()
+        for segment in segments.find(self._config.journals_dir):
+            (complete if self._ship_segment(connection, segment) else behind).add(segment.node)
+        if time.monotonic() - self._marked_at >= _MARK_S:
+            connection.execute(_MARK, (until_s, sorted(complete - behind)))
+            self._marked_at = time.monotonic()
+
+    def _ship_segment(self, connection: policy_sql.Connection, segment: Segment) -> bool:
+        """Ship a segment to its end, and delete it when nobody writes it any more. Return whether it is in as a whole."""
+        is_sealed = segments.is_sealed(segment)
+        try:
+            while is_sealed or segment.path.stat().st_size > self._offsets.get(segment.id, segments.HEADER_BYTES):
+                reading = self._ship_batch(connection, segment)
+                if reading is None:
+                    return False
+                self._offsets[segment.id] = reading.offset
+                if not reading.records and not reading.gaps:
+                    if is_sealed:
+                        self._discard(connection, segment, reading)
+                    break
+        except FileNotFoundError:
+            self._offsets.pop(segment.id, None)  # another shipper has finished with it
+        return True
+
+    def _ship_batch(self, connection: policy_sql.Connection, segment: Segment) -> Reading | None:
+        """Add the next records and move the offset, in one transaction. None when another shipper is at it."""
+        with connection.transaction():
+            connection.execute(_CLAIM, (segment.id, segment.node))
+            row = connection.execute(_LOCK, (segment.id,)).fetchone()
+            if row is None:
+                return None
+            reading = segments.read(segment, row[0], BATCH_BYTES)
+            if reading.records:
+                usage.add(connection, batches.count(reading.records))
+                self._keep(connection, self._sampler.choose(reading.records))
+                skipped_uses = self._note_uses(connection, reading.records)
+            if reading.offset != row[0]:
+                connection.execute(_MOVE, (reading.offset, segment.id))
+        if reading.records:
+            self._skipped_uses = skipped_uses
+        for gap in reading.gaps:
+            log.error("%d requests of %s between %s and %s were answered but not counted.", gap.requests, segment.node,
+                      _time(gap.from_us), _time(gap.until_us))  # fmt: skip
+        return reading
+
+    def _keep(self, connection: policy_sql.Connection, chosen: Sequence[Record]) -> None:
+        if not chosen or not self._config.request_log_days:
+            return
+        columns: list[list[Any]] = [
+            [record.at_us for record in chosen],
+            [record.tracking_id for record in chosen],
+            [record.organization_id for record in chosen],
+            [record.key_id for record in chosen],
+            [record.product_id for record in chosen],
+            [record.secret_number for record in chosen],
+            [batches.outcome_word(record) for record in chosen],
+            [record.status for record in chosen],
+            [record.host for record in chosen],
+            [record.network for record in chosen],
+            [record.client for record in chosen],
+        ]
+        connection.execute(_LOG, columns)
+
+    def _note_uses(self, connection: policy_sql.Connection, found: Sequence[Record]) -> dict[tuple[int, int], int]:
+        """Move "last used" forward. Return the uses of keys whose rows are locked just now: they come with the next batch."""
+        uses = batches.last_uses(found)
+        for place, at_us in self._skipped_uses.items():
+            uses[place] = max(at_us, uses.get(place, 0))
+        if not uses:
+            return {}
+        columns = {"key_ids": [key_id for key_id, _ in uses], "at_us": list(uses.values())}
+        moved = {row[0] for row in connection.execute(_KEY_USED, columns).fetchall()}
+        done = sorted((key_id, number, at_us) for (key_id, number), at_us in uses.items() if key_id in moved)
+        if done:
+            key_ids, numbers, times_us = (list(column) for column in zip(*done, strict=True))
+            connection.execute(_STRING_USED, {"key_ids": key_ids, "numbers": numbers, "at_us": times_us})
+        oldest_us = max(uses.values()) - _SKIPPED_US  # a key that is gone altogether would be skipped for ever
+        return {place: at_us for place, at_us in uses.items() if place[0] not in moved and at_us > oldest_us}
+
+    def _discard(self, connection: policy_sql.Connection, segment: Segment, reading: Reading) -> None:
+        """Delete a segment that is in the database. One with more than a torn last record is damaged, and kept aside."""
+        if reading.rest_bytes > MAX_FRAME:
+            log.error("%s is damaged: %d bytes of it cannot be read.", segment.path, reading.rest_bytes)
+            segment.path.rename(segment.path.with_suffix(".damaged"))
+        else:
+            if reading.rest_bytes:
+                log.warning("The last record of %s was not written whole; no answer was sent on it.", segment.path.name)
+            segment.path.unlink(missing_ok=True)
+        self._offsets.pop(segment.id, None)
+        connection.execute(_FORGET, (segment.id,))  # after the file is gone: a row without file does no harm
+
+
+def _time(at_us: int) -> str:
+    return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_us / 1e6))
+
+
+def run(config: Config, stopping: threading.Event) -> None:
+    """Ship every half second until told to stop, then once more."""
+    shipper = Shipper(config)
+    is_away = False
+    while True:
+        is_last = stopping.is_set()
+        try:
+            with policy_sql.connect(config.database_url) as connection:
+                while True:
+                    is_last = stopping.is_set()
+                    shipper.ship(connection)
+                    if is_away:
+                        is_away = False
+                        log.warning("The database answers again.")
+                    if is_last:
+                        return
+                    stopping.wait(POLL_S)
+        except (psycopg.Error, OSError) as error:
+            if not is_away:
+                is_away = True
+                log.warning("Usage waits on disk: %s", str(error).strip().partition("\n")[0])
+            if is_last:
+                return
+            stopping.wait(_RETRY_S)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the shipper. With `--parent` it ends when that process does. Return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m gateway.shipper", description="Carry the journal into PostgreSQL.")
+    parser.add_argument("--parent", type=int, help="the process that this one must not outlive")
+    options = parser.parse_args(arguments)
+    try:
+        config = configuration.read()
+    except ConfigError as error:
+        print(error, file=sys.stderr)
+        return 2
+    logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
+    stopping = threading.Event()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        signal.signal(number, lambda *_: stopping.set())
+    if options.parent:
+        die_with_parent(signal.SIGTERM)
+        if os.getppid() != options.parent:  # it was gone before the kernel knew whom to watch
+            stopping.set()
+    run(config, stopping)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,233 @@
+"""What is behind each address: decide, record, answer."""
+
+import asyncio
+import functools
+import time
+from collections.abc import Awaitable, Callable
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, replace
+from http import HTTPStatus
+
+from gateway import answers, clients, outcomes, records, sample_api, verify
+from gateway.answers import Reply
+from gateway.config import Config
+from gateway.limiter import Admission, Limiter
+from gateway.policy import Policy
+from gateway.requests import BadTarget, Request, Target, find_key, read_target, tracking_id
+from gateway.verdict import Question, Standing, Verdict, decide
+
+Answer = Reply | Awaitable[Reply]
+
+_READABLE = frozenset({b"GET", b"HEAD"})
+_DRAWING_THREADS = 2
+_NOSNIFF = b"X-Content-Type-Options: nosniff\r\n"
+
+
+@dataclass(frozen=True, slots=True)
+class _Call:
+    """One question on its way: who asks, and what makes an answer of the verdict."""
+
+    request: Request
+    question: Question
+    tracking_id: str
+    finish: Callable[["_Call", Verdict, Admission | None], Answer]
+    query: str = ""
+
+
+class Site:
+    """Answers requests. An answer that has to wait is awaited; all others are there at once."""
+
+    def __init__(self, config: Config, policy: Policy) -> None:
+        self._config = config
+        self._policy = policy
+        self._limiter = Limiter()
+        self._drawing = ThreadPoolExecutor(_DRAWING_THREADS, "drawing")
+
+    def close(self) -> None:
+        """Stop the threads that draw."""
+        self._drawing.shutdown(wait=False, cancel_futures=True)
+
+    def answer(self, request: Request) -> Answer:
+        """Answer one request, whatever it is."""
+        if request.method == b"OPTIONS":
+            return answers.preflight()
+        try:
+            target = read_target(request.target)
+        except BadTarget as error:
+            return self._bad_request(request, str(error))
+        special = _SPECIAL.get(target.path)
+        if special is not None:
+            return special(self, request, target)
+        return self._judge(self._make_call(request, target, self._serve))
+
+    # Endpoints --------------------------------------------------------------------------------------------------------
+    def _livez(self, request: Request, target: Target) -> Reply:
+        return answers.text(200, b"ok\n")
+
+    def _readyz(self, request: Request, target: Target) -> Reply:
+        if self._policy.is_loaded and self._policy.standing() is not Standing.NOT_READY:
+            return answers.text(200, b"ok\n")
+        return answers.text(503, b"the keys are not loaded\n")
+
+    def _authorize(self, request: Request, target: Target) -> Answer:
+        """Decide about the request that a proxy has received and describes in headers."""
+        method = request.headers.get(b"x-original-method") or request.headers.get(b"x-forwarded-method")
+        if method == b"OPTIONS":
+            return Reply(200, b"Cache-Control: no-store\r\n")  # browsers ask first without a key
+        original = request.headers.get(b"x-original-uri") or request.headers.get(b"x-forwarded-uri")
+        if not original:
+            return self._bad_request(request, "The header X-Original-URI or X-Forwarded-Uri is missing.")
+        try:
+            target = read_target(original)
+        except BadTarget as error:
+            return self._bad_request(request, str(error))
+        return self._judge(self._make_call(request, target, self._authorise))
+
+    def _verify(self, request: Request, target: Target) -> Answer:
+        if request.method != b"POST":
+            return self._wrong_method(request, "POST")
+        try:
+            asked = verify.read(request.body, request.headers.get(b"tracking-id", b""))
+        except verify.BadBody as error:
+            return self._bad_request(request, str(error))
+        return self._judge(_Call(request, asked.question, asked.tracking_id, functools.partial(self._report, asked)))
+
+    # Decision ---------------------------------------------------------------------------------------------------------
+    def _make_call(
+        self, request: Request, target: Target, finish: Callable[[_Call, Verdict, Admission | None], Answer]
+    ) -> _Call:
+        headers = request.headers
+        question = Question(
+            string=find_key(headers, target.query),
+            path=target.path,
+            origin=request.header(b"origin") or None,
+            referer=request.header(b"referer") or None,
+        )
+        return _Call(request, question, tracking_id(headers.get(b"tracking-id", b"")), finish, target.query)
+
+    def _judge(self, call: _Call) -> Answer:
+        standing = self._policy.standing()
+        if standing is None:
+            return self._judge_later(call)
+        return self._conclude(call, standing)
+
+    async def _judge_later(self, call: _Call) -> Reply:
+        """Decide once the rules are known to be current, or known not to become so soon."""
+        answer = self._conclude(call, await self._policy.catch_up())
+        return answer if isinstance(answer, Reply) else await answer
+
+    def _conclude(self, call: _Call, standing: Standing) -> Answer:
+        now_ns = time.time_ns()
+        verdict = decide(self._policy.rules, call.question, now_ns / 1e9, standing)
+        admission = None
+        if verdict.secret is not None and verdict.product is not None and verdict.outcome is outcomes.OK:
+            admission = self._limiter.hit(
+                (verdict.secret.key.id, verdict.product.id),
+                verdict.limit,
+                now_us=time.monotonic_ns() // 1000,
+                second=now_ns // 1_000_000_000,
+            )
+            if not admission.is_admitted:
+                verdict = verdict.limited()
+        return call.finish(call, verdict, admission)
+
+    # Answers ----------------------------------------------------------------------------------------------------------
+    def _serve(self, call: _Call, verdict: Verdict, admission: Admission | None) -> Answer:
+        """Answer an allowed request with the sample API."""
+        if admission is None or not admission.is_admitted:
+            return self._refuse(call, verdict, admission)
+        if call.request.method not in _READABLE:
+            reply = self._wrong_method(call.request, "GET, HEAD", call.tracking_id)
+            return self._record(call, verdict, admission, reply)
+        if sample_api.is_slow(call.question.path):
+            return self._serve_slowly(call, verdict, admission)
+        return self._deliver(call, verdict, admission, self._ask_sample(call))
+
+    async def _serve_slowly(self, call: _Call, verdict: Verdict, admission: Admission) -> Reply:
+        loop = asyncio.get_running_loop()
+        sample = await loop.run_in_executor(self._drawing, self._ask_sample, call)
+        return self._deliver(call, verdict, admission, sample)
+
+    @staticmethod
+    def _ask_sample(call: _Call) -> sample_api.Answer | None:
+        if_none_match = call.request.header(b"if-none-match") or None
+        return sample_api.answer(call.question.path, call.query, if_none_match)
+
+    def _deliver(self, call: _Call, verdict: Verdict, admission: Admission, sample: sample_api.Answer | None) -> Reply:
+        limits = answers.limit_fields(verdict.limit, admission)
+        if sample is None:
+            detail = "This sample API has nothing at that path."
+            reply = answers.problem(404, "not_found", detail, call.tracking_id, fields=limits)
+            return self._record(call, verdict, admission, reply)
+        fields = (
+            f"Content-Type: {sample.content_type}\r\nCache-Control: {sample.cache_control}\r\n"
+            f"Tracking-ID: {call.tracking_id}\r\n" + (f"ETag: {sample.etag}\r\n" if sample.etag else "")
+        )
+        reply = Reply(sample.status, fields.encode() + _NOSNIFF + limits + answers.CORS, sample.body)
+        return self._record(call, verdict, admission, reply)
+
+    def _authorise(self, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
+        """Answer a proxy: an empty 200 with who it is, or the problem for it to pass on."""
+        key, product = verdict.key, verdict.product
+        if admission is None or not admission.is_admitted or key is None or product is None:
+            return self._refuse(call, verdict, admission)
+        organization = self._policy.rules.organizations[key.organization_id]
+        fields = (
+            f"Cache-Control: no-store\r\nTracking-ID: {call.tracking_id}\r\nX-Latchkey-Key-Id: {key.public_id}\r\n"
+            f"X-Latchkey-Organization-Id: {organization.public_id}\r\nX-Latchkey-Product: {product.code}\r\n"
+        )
+        limits = answers.limit_fields(verdict.limit, admission)
+        return self._record(call, verdict, admission, Reply(200, fields.encode() + limits + answers.CORS))
+
+    def _report(self, asked: verify.Asked, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
+        """Answer a backend."""
+        key = verdict.key
+        organization = self._policy.rules.organizations.get(key.organization_id) if key else None
+        frame = self._frame(call, verdict, admission, verdict.outcome.status)
+        return verify.write(asked, verdict, admission, organization, frame)
+
+    def _refuse(self, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
+        reply = answers.refusal(verdict, call.tracking_id, call.question.path, admission)
+        return self._record(call, verdict, admission, reply)
+
+    def _bad_request(self, request: Request, detail: str) -> Reply:
+        return answers.problem(400, "bad_request", detail, tracking_id(request.headers.get(b"tracking-id", b"")))
+
+    def _wrong_method(self, request: Request, allowed: str, given_id: str = "") -> Reply:
+        status = HTTPStatus.METHOD_NOT_ALLOWED.value
+        detail = f"This address answers {allowed} only."
+        known_id = given_id or tracking_id(request.headers.get(b"tracking-id", b""))
+        return answers.problem(status, "method_not_allowed", detail, known_id, fields=f"Allow: {allowed}\r\n".encode())
+
+    # Journal ----------------------------------------------------------------------------------------------------------
+    def _record(self, call: _Call, verdict: Verdict, admission: Admission | None, reply: Reply) -> Reply:
+        """Return the reply with its record, which is written before it leaves."""
+        return replace(reply, frame=self._frame(call, verdict, admission, reply.status))
+
+    def _frame(self, call: _Call, verdict: Verdict, admission: Admission | None, status: int) -> bytes:
+        request, secret, key = call.request, verdict.secret, verdict.key
+        address = clients.caller(request.peer, request.header(b"x-forwarded-for"), self._config.proxies)
+        return records.encode(
+            records.Record(
+                at_us=time.time_ns() // 1000,
+                organization_id=key.organization_id if key else 0,
+                key_id=key.id if key else 0,
+                secret_number=secret.number if secret else 0,
+                product_id=verdict.product.id if verdict.product else 0,
+                outcome=verdict.outcome.number,
+                status=status,
+                demand=admission.demand if admission else 0,
+                host=verdict.host or "",
+                network=clients.network(address) if address else "",
+                client=clients.family(request.header(b"user-agent")),
+                tracking_id=call.tracking_id,
+            )
+        )
+
+
+_SPECIAL: dict[str, Callable[[Site, Request, Target], Answer]] = {
+    "/livez": Site._livez,
+    "/readyz": Site._readyz,
+    "/authorize": Site._authorize,
+    "/v1/verify": Site._verify,
+}
