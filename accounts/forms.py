@@ -11,7 +11,7 @@ from django.http import HttpRequest, HttpResponseBase
 from accounts.models import User
 
 EMAIL_LENGTH = User._meta.get_field("email").max_length or 254
-PASSWORD_HELP = "At least 10 characters. Not your address, and none of the passwords that everybody uses."
+HELP = "At least 10 characters. Not your address, and none of the passwords that everybody uses."
 
 
 class PlainWords:
@@ -25,7 +25,7 @@ class PlainWords:
         "password1": "New password",
         "password2": "New password again",
     }
-    helps = {"password1": PASSWORD_HELP}
+    helps = {"password1": HELP}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -1,0 +1,70 @@
+"""Work in another of one's organisations."""
+
+import pytest
+
+from accounts.models import Membership, Role
+from tests.factories import join
+
+pytestmark = pytest.mark.django_db
+WHERE = "/accounts/password/change/"
+
+
+@pytest.fixture
+def two(cast):
+    """Ada is also a viewer of the other organisation."""
+    join(cast.other, cast.ada, Role.VIEWER)
+    return cast
+
+
+def url(organization) -> str:
+    return f"/organizations/{organization.public_id}/switch/"
+
+
+def test_switching_shows_the_other_organisation_from_then_on(two, ada):
+    assert ada.get(WHERE).one(".org-name").text == "Northwind Routing"
+    page = ada.post(url(two.other))
+    assert (page.status, page["Location"]) == (302, "/keys/")
+    assert ada.get(WHERE).one(".org-name").text == "Other Maps"
+    ada.post(url(two.northwind))
+    assert ada.get(WHERE).one(".org-name").text == "Northwind Routing"
+
+
+def test_the_menu_offers_ones_own_organisations_only(two, ada):
+    assert [button.text_content() for button in ada.get(WHERE).all("#orgs button")] == [
+        "Northwind RoutingEnterprise", "Other MapsEnterprise",
+    ]  # fmt: skip
+
+
+def test_with_htmx_the_whole_page_moves(two, ada):
+    page = ada.post(url(two.other), htmx=True)
+    assert (page.status, page["HX-Redirect"], page.source) == (204, "/keys/", "")
+    assert ada.get(WHERE).one(".org-name").text == "Other Maps"
+
+
+@pytest.mark.parametrize("htmx", [False, True])
+def test_a_foreign_or_unknown_organisation_does_not_exist(cast, ada, htmx):
+    for target in (url(cast.other), "/organizations/org_0000000000000000/switch/"):
+        page = ada.post(target, htmx=htmx)
+        assert page.status == 404
+        assert "Other Maps" not in page
+    assert ada.get(WHERE).one(".org-name").text == "Northwind Routing"
+
+
+def test_following_a_link_switches_nothing(two, ada):
+    assert ada.get(url(two.other)).status == 405
+    assert ada.get(WHERE).one(".org-name").text == "Northwind Routing"
+
+
+def test_the_end_of_a_membership_counts_from_the_next_request(two, ada):
+    ada.post(url(two.other))
+    Membership.objects.filter(user=two.ada, organization=two.other).delete()
+    assert ada.get(WHERE).one(".org-name").text == "Northwind Routing"
+    assert ada.post(url(two.other)).status == 404
+
+
+def test_without_any_membership_the_page_says_so(cast, ada):
+    Membership.objects.filter(user=cast.ada).delete()
+    page = ada.get("/keys/")
+    assert page.status == 403
+    assert "You belong to no organisation" in page
+    assert page.all(".org-name") == []
