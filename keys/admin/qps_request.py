@@ -5,7 +5,7 @@ from typing import Any
 
 from django.contrib import admin
 from django.db import transaction
-from django.db.models import Case, IntegerField, QuerySet, Value, When
+from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 
 from accounts import bulk
@@ -25,6 +25,7 @@ class QpsRequestAdmin(AuditedAdmin):
     list_filter = ("state", "product", "key__organization__plan")
     list_select_related = ("key__organization", "product", "requested_by", "decided_by")
     date_hierarchy = "created_at"
+    ordering = (Case(When(state="pending", then=Value(0)), default=Value(1)).asc(), "-created_at", "-pk")
     search_fields = ("=public_id", "reason", "key__name", "requested_by__email")
     search_help_text = "ID of the request or the key, hint, organisation, e-mail"
     actions = ("approve_chosen", "reject_chosen")
@@ -33,11 +34,6 @@ class QpsRequestAdmin(AuditedAdmin):
         "created_at", "decided_by", "decided_at", "note",
     )  # fmt: skip
     readonly_fields = fields
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[QpsRequest]:
-        """Put those that wait first."""
-        waits = Case(When(state="pending", then=Value(0)), default=Value(1), output_field=IntegerField())
-        return super().get_queryset(request).annotate(waits=waits).order_by("waits", "-created_at", "-pk")
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[QpsRequest], search_term: str
@@ -127,6 +123,6 @@ class QpsRequestAdmin(AuditedAdmin):
             keys = ApiKey.objects.select_for_update(of=("self",)).filter(pk__in=wishes.values("key")).order_by("pk")
             list(keys.values_list("pk"))
             tally = bulk.perform(wishes.select_related("key__organization", "product", "requested_by"), verb)
-            transaction.on_commit(partial(notices.tell_decisions, decided), robust=True)
+            transaction.on_commit(lambda: notices.tell_decisions(decided), robust=True)
         words = {"one": f"request is {word}", "many": f"requests are {word}"}
         bulk.report(request, tally, **words, unchanged="")

@@ -1,0 +1,233 @@
+"""People and customers in the admin: what staff change is audited with before and after."""
+
+import pytest
+from django.contrib.auth.models import Group, Permission
+from django.urls import reverse
+
+from accounts.models import AuditEvent, Membership, Organization, Role, User
+from tests.factories import UserFactory, string_of
+from tests.support.staff import staff_with
+
+ORGANIZATIONS = "/admin/accounts/organization/"
+
+
+@pytest.fixture
+def sam(cast, as_user):
+    return as_user(cast.sam)
+
+
+def page_of(row):
+    return reverse(f"admin:{row._meta.app_label}_{row._meta.model_name}_change", args=[row.pk])
+
+
+def form_of(row):
+    return f"#{row._meta.model_name}_form"
+
+
+def change(browser, row, **fields):
+    return browser.submit(page_of(row), selector=form_of(row), **fields)
+
+
+def act(browser, address, action, *rows, **fields):
+    data = {"action": action, "_selected_action": [row.pk for row in rows], "index": "0", **fields}
+    return browser.post(address, data, follow=True)
+
+
+def test_changing_a_plan_is_audited_with_before_and_after(cast, sam):
+    assert change(sam, cast.northwind, plan="freemium", time_zone="Europe/Oslo").status == 302
+    event = AuditEvent.objects.get(verb="organization.edited")
+    assert (event.before, event.after) == (
+        {"plan": "enterprise", "time_zone": "UTC"},
+        {"plan": "freemium", "time_zone": "Europe/Oslo"},
+    )
+    assert (event.actor, event.as_staff, event.target_id) == (cast.sam, True, cast.northwind.public_id)
+    assert event.organization == cast.northwind
+
+
+def test_a_new_plan_says_which_keys_it_does_not_know(cast, sam):
+    change(sam, cast.northwind, plan="freemium")
+    assert "Keys whose billing type the plan Freemium does not have: 1" in sam.get(ORGANIZATIONS)
+
+
+def test_saving_without_a_change_writes_no_event(cast, sam):
+    before = AuditEvent.objects.count()
+    assert change(sam, cast.northwind).status == 302
+    assert AuditEvent.objects.count() == before
+
+
+def test_what_the_customer_changed_meanwhile_is_kept(cast, sam):
+    form = sam.get(page_of(cast.northwind)).fields(form_of(cast.northwind))
+    cast.northwind.suspend(by=cast.sam, reason="Invoice 7 is open")
+    sam.post(page_of(cast.northwind), form | {"name": "Northwind"})
+    cast.northwind.refresh_from_db()
+    assert (cast.northwind.name, cast.northwind.suspended_reason) == ("Northwind", "Invoice 7 is open")
+
+
+def test_a_time_zone_that_does_not_exist_is_refused(cast, sam):
+    page = change(sam, cast.northwind, time_zone="Mars/Olympus")
+    assert "is not a time zone" in page
+    assert not AuditEvent.objects.filter(verb="organization.edited").exists()
+
+
+def test_a_key_in_a_name_is_refused(cast, sam):
+    page = change(sam, cast.northwind, name=string_of(cast.key))
+    assert "must not be kept here" in page
+    cast.northwind.refresh_from_db()
+    assert cast.northwind.name == "Northwind Routing"
+
+
+def test_changing_a_role_is_audited(cast, sam):
+    fields = sam.get(page_of(cast.northwind)).fields(form_of(cast.northwind))
+    row = next(
+        name.rpartition("-")[0]
+        for name, value in fields.items()
+        if value == str(cast.vera.pk) and name.endswith("-user")
+    )
+    change(sam, cast.northwind, **{f"{row}-role": "admin"})
+    assert Membership.objects.get(user=cast.vera).role == Role.ADMIN
+    event = AuditEvent.objects.get(verb="organization.edited")
+    assert event.before["members"]["vera@northwind.example"] == "viewer"
+    assert event.after["members"]["vera@northwind.example"] == "admin"
+
+
+def test_removing_the_last_owner_is_refused(cast, sam):
+    fields = sam.get(page_of(cast.northwind)).fields(form_of(cast.northwind))
+    row = next(
+        name.rpartition("-")[0]
+        for name, value in fields.items()
+        if value == str(cast.ada.pk) and name.endswith("-user")
+    )
+    for wrong in ({f"{row}-DELETE": "on"}, {f"{row}-role": "viewer"}):
+        assert "at least one owner" in change(sam, cast.northwind, **wrong)
+    assert Membership.objects.get(user=cast.ada).role == Role.OWNER
+
+
+def test_suspending_asks_for_a_reason_then_suspends_all_chosen(cast, sam):
+    page = act(sam, ORGANIZATIONS, "suspend_chosen", cast.northwind, cast.other)
+    assert page.one("input[name=reason]") is not None
+    assert not Organization.objects.exclude(suspended_at=None).exists()
+    page = act(
+        sam, ORGANIZATIONS, "suspend_chosen", cast.northwind, cast.other, answered="1", reason="Invoices are open"
+    )
+    assert "2 organisations are suspended." in page
+    assert set(Organization.objects.values_list("suspended_reason", flat=True)) == {"Invoices are open"}
+    events = AuditEvent.objects.filter(verb="organization.suspended")
+    assert [(e.as_staff, e.actor) for e in events] == [(True, cast.sam)] * 2
+    page = act(sam, ORGANIZATIONS, "resume_chosen", cast.northwind, cast.other)
+    assert "2 organisations are resumed." in page
+    assert not Organization.objects.exclude(suspended_at=None).exists()
+
+
+def test_suspending_twice_keeps_the_first_reason(cast, sam):
+    cast.northwind.suspend(by=cast.sam, reason="First")
+    page = act(sam, ORGANIZATIONS, "suspend_chosen", cast.northwind, answered="1", reason="Second")
+    assert "1 of the chosen were suspended already" in page
+    cast.northwind.refresh_from_db()
+    assert cast.northwind.suspended_reason == "First"
+
+
+def test_bulk_actions_need_the_permission_to_change(cast, as_user):
+    browser = as_user(staff_with("accounts.view_organization"))
+    act(browser, ORGANIZATIONS, "suspend_chosen", cast.northwind, answered="1", reason="Mischief")
+    cast.northwind.refresh_from_db()
+    assert cast.northwind.suspended_at is None
+    assert browser.get(page_of(cast.northwind)).status == 200
+    assert browser.post(page_of(cast.northwind), {"name": "Mine"}).status == 403
+
+
+@pytest.mark.parametrize("found_by", [str, str.lower, lambda text: text.replace("0", "o"), lambda text: text[4:]])
+def test_an_organisation_is_found_by_its_id_as_people_type_it(cast, sam, found_by):
+    page = sam.get(ORGANIZATIONS, q=found_by(cast.northwind.public_id))
+    assert page.texts("#result_list tbody th") == ["Northwind Routing"]
+
+
+def test_an_organisation_is_found_by_a_members_address(cast, sam):
+    assert sam.get(ORGANIZATIONS, q="vera@northwind").texts("#result_list tbody th") == ["Northwind Routing"]
+
+
+def test_nobody_deletes_customers_people_or_the_log(cast, sam):
+    for row in (cast.northwind, cast.ada, AuditEvent.objects.first()):
+        assert sam.post(page_of(row).replace("change", "delete"), {"post": "yes"}).status == 403
+        assert "delete_selected" not in sam.get(page_of(row).rsplit("/", 3)[0] + "/").source
+
+
+def test_the_audit_log_can_only_be_read(cast, sam):
+    event = AuditEvent.objects.first()
+    assert sam.post(page_of(event), {"verb": "nothing.happened"}).status == 403
+    assert sam.get("/admin/accounts/auditevent/add/").status == 403
+    assert sam.get("/admin/accounts/auditevent/", q=cast.key.public_id.lower()).texts("#result_list .field-verb") == [
+        "key.created"
+    ]
+
+
+def test_making_a_person_inactive_is_audited(cast, sam):
+    fields = sam.get(page_of(cast.ben)).fields(form_of(cast.ben))
+    del fields["is_active"]
+    assert sam.post(page_of(cast.ben), fields).status == 302
+    event = AuditEvent.objects.get(verb="user.edited")
+    assert (event.before, event.after, event.target_label) == (
+        {"is_active": True},
+        {"is_active": False},
+        cast.ben.email,
+    )
+
+
+def test_a_new_person_has_no_password(sam):
+    sam.submit("/admin/accounts/user/add/", selector="#user_form", email="tess@latchkey.example", is_staff="on")
+    tess = User.objects.get(email="tess@latchkey.example")
+    assert not tess.has_usable_password()
+    assert AuditEvent.objects.get(verb="user.created").after["is_staff"] is True
+
+
+def test_a_password_is_on_no_page(cast, sam):
+    source = sam.get(page_of(cast.ada)).source
+    assert cast.ada.password not in source
+    assert 'name="password"' not in source
+
+
+def test_staff_do_not_give_themselves_rights(cast, as_user):
+    tess = staff_with("accounts.change_user", "accounts.view_user")
+    browser = as_user(tess)
+    assert browser.post(page_of(tess), {"is_superuser": "on"}).status == 403
+    assert browser.post(page_of(cast.sam), {"is_active": ""}).status == 403
+    ben = browser.get(page_of(cast.ben)).fields(form_of(cast.ben))
+    browser.post(
+        page_of(cast.ben),
+        ben | {"first_name": "Benjamin", "is_superuser": "on", "is_staff": "on", "email": "x@x.example"},
+    )
+    cast.ben.refresh_from_db()
+    assert (cast.ben.first_name, cast.ben.is_superuser, cast.ben.is_staff) == ("Benjamin", False, False)
+    assert cast.ben.email == "ben@northwind.example"
+
+
+def test_changing_a_group_and_removing_it_are_audited(sam):
+    group = Group.objects.create(name="First line")
+    wanted = Permission.objects.get(codename="view_apikey")
+    change(sam, group, permissions=[wanted.pk])
+    assert AuditEvent.objects.get(verb="group.edited").after == {"permissions": ["keys.view_apikey"]}
+    sam.post(page_of(group).replace("change", "delete"), {"post": "yes"})
+    assert not Group.objects.exists()
+    assert AuditEvent.objects.get(verb="group.removed").before == {
+        "name": "First line",
+        "permissions": ["keys.view_apikey"],
+    }
+
+
+def test_removing_several_groups_at_once_writes_an_event_for_each(sam):
+    groups = [Group.objects.create(name=name) for name in ("One", "Two")]
+    act(sam, "/admin/auth/group/", "delete_selected", *groups, post="yes")
+    assert AuditEvent.objects.filter(verb="group.removed").count() == 2
+
+
+def test_adding_a_member_is_audited(cast, sam):
+    newcomer = UserFactory(email="nora@northwind.example")
+    fields = sam.get(page_of(cast.northwind)).fields(form_of(cast.northwind))
+    number = fields["memberships-TOTAL_FORMS"]
+    added = {
+        "memberships-TOTAL_FORMS": str(int(number) + 1),
+        f"memberships-{number}-user": newcomer.pk,
+        f"memberships-{number}-role": "developer",
+        f"memberships-{number}-organization": cast.northwind.pk,
+    }
+    assert sam.post(page_of(cast.northwind), fields | added).status == 302
+    assert AuditEvent.objects.get(verb="organization.edited").after["members"]["nora@northwind.example"] == "developer"
