@@ -63,7 +63,7 @@ def navigate(request: HtmxRequest, response: HttpResponse) -> HttpResponse:
         return response
     location = response["Location"]
     sign_in = resolve_url(settings.LOGIN_URL)
-    if location.startswith(sign_in):
+    if location.startswith(f"{sign_in}?"):  # not the redirect after signing out, which returns to nothing
         page = urlsplit(request.htmx.current_url or "/")
         back = urlunsplit(("", "", page.path or "/", page.query, ""))
         location = f"{sign_in}?{urlencode({'next': back})}"
