@@ -1,0 +1,96 @@
+"""The pages that say what went wrong."""
+
+import pytest
+from django.core.exceptions import PermissionDenied, SuspiciousOperation
+from django.db import connection
+from django.template.loader import render_to_string
+from django.test import Client
+
+from dashboard import views
+from tests.page import Browser, Page
+
+pytestmark = pytest.mark.django_db
+
+
+@pytest.fixture
+def failing(monkeypatch):
+    """Have the home page raise what a test says."""
+
+    def fail(error: Exception) -> Browser:
+        def boom(*args):
+            raise error
+
+        monkeypatch.setattr(views.mail, "latest", boom)
+        return Browser(Client(raise_request_exception=False))
+
+    return fail
+
+
+def test_a_page_that_is_not_there_looks_like_the_rest(ada):
+    for page in (ada.get("/nowhere/"), Browser(Client()).get("/nowhere/")):
+        assert page.status == 404
+        assert page.one("h1").text == "There is no such page"
+        assert page.one("header .wordmark") is not None
+    assert "nowhere" not in page.text
+
+
+def test_a_refusal_says_the_reason(cast, as_user):
+    page = as_user(cast.vera).post(f"/keys/{cast.key.public_id}/reveal/")
+    assert page.status == 403
+    assert "Your role is viewer: you can look, but not copy or change anything." in page
+
+
+def test_the_reason_of_a_refusal_is_text(failing):
+    page = failing(PermissionDenied("<script>alert(1)</script>")).get("/mail/")
+    assert page.status == 403
+    assert "<script>alert(1)</script>" in page.one(".trouble").text_content()
+
+
+def test_a_failure_shows_its_tracking_id_and_nothing_else_of_it(failing):
+    page = failing(RuntimeError("the secret detail")).get("/mail/")
+    assert page.status == 500
+    assert page.one("h1").text == "Something broke on our side"
+    assert page.one("code").text == page["Tracking-ID"]
+    assert "secret detail" not in page.source
+
+
+def test_the_page_of_a_failure_needs_neither_database_nor_context(django_assert_num_queries, rf):
+    with django_assert_num_queries(0):
+        page = Page(views.broken(rf.get("/")))
+    assert page.status == 500
+    assert "Something broke" in render_to_string("500.html")
+    assert "Something broke" in page
+
+
+def test_a_failing_database_is_a_page_too(monkeypatch):
+    from django.db import OperationalError
+
+    def refuse(*args, **kwargs):
+        raise OperationalError("gone")
+
+    monkeypatch.setattr(connection, "cursor", refuse)
+    client = Client(raise_request_exception=False)
+    client.cookies["latchkey_session"] = "x" * 32
+    page = Page(client.get("/keys/"))
+    assert page.status == 500
+    assert "Something broke" in page
+    assert client.get("/livez", headers={"Cookie": ""}).status_code == 200
+
+
+def test_a_malformed_request_looks_like_the_rest(failing):
+    page = failing(SuspiciousOperation("odd")).get("/mail/")
+    assert page.status == 400
+    assert page.one("h1").text == "We cannot read this request"
+
+
+def test_a_foreign_host_is_refused():
+    page = Page(Client().get("/accounts/login/", headers={"Host": "evil.example"}))
+    assert page.status == 400
+    assert "evil.example" not in page.source
+
+
+@pytest.mark.parametrize("path", ["/nowhere/", "/mail/"])
+def test_each_error_page_has_one_heading_and_a_way_on(failing, path):
+    page = failing(PermissionDenied()).get(path)
+    assert len(page.all("h1")) == 1
+    assert page.one(".trouble .button").get("href")
