@@ -2,11 +2,16 @@
 
 import os
 
+from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
+from keys.tokens import KeyringError
+
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
-application = get_wsgi_application()
+try:
+    application = get_wsgi_application()
+    from keys.models import KeyringCheck  # models exist once Django is set up
 
-from keys.models import KeyringCheck  # noqa: E402  (models exist once Django is set up)
-
-KeyringCheck.verify()
+    KeyringCheck.verify()
+except (ImproperlyConfigured, KeyringError) as error:
+    raise SystemExit(f"Latchkey does not start: {error}") from None
