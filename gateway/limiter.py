@@ -59,7 +59,8 @@ class Limiter:
             self._age(now_us)
         ring = self._young.get(meter)
         if ring is None:
-            ring = self._young[meter] = self._old.pop(meter, None) or _Ring()
+            ring = self._old.pop(meter) if meter in self._old else _Ring()
+            self._young[meter] = ring
         admitted_us = ring.admitted_us
         horizon_us = now_us - WINDOW_US
         while admitted_us and admitted_us[0] <= horizon_us:

@@ -14,15 +14,6 @@ Connection = psycopg.Connection[tuple[Any, ...]]
 
 CHUNK = 10_000
 
-# A server that is gone without a word is noticed within some seconds.
-_LIVENESS = {
-    "connect_timeout": 2,
-    "keepalives_idle": 2,
-    "keepalives_interval": 1,
-    "keepalives_count": 3,
-    "tcp_user_timeout": 4000,
-}
-
 # One statement, so that number and changes belong to one moment.
 _CHANGES = """
 SELECT f.number, c.number, c.key_id, c.organization_id
@@ -64,7 +55,17 @@ class Changes:
 
 def connect(url: str) -> Connection:
     """Return a connection in autocommit mode. Raises psycopg.OperationalError after 2 s."""
-    return psycopg.connect(url, autocommit=True, application_name="latchkey-gateway", **_LIVENESS)
+    return psycopg.connect(
+        url,
+        autocommit=True,
+        application_name="latchkey-gateway",
+        connect_timeout=2,
+        # A server that is gone without a word is noticed within some seconds.
+        keepalives_idle=2,
+        keepalives_interval=1,
+        keepalives_count=3,
+        tcp_user_timeout=4000,
+    )
 
 
 def check_peppers(connection: Connection, peppers: tokens.Keyring) -> None:

@@ -82,7 +82,8 @@ class Shipper:
     def ship(self, connection: policy_sql.Connection) -> None:
         """Bring everything that is written by now into the database, then say so in `gateway_node`."""
         until_s = time.time() - _MARGIN_S
-        complete, behind = {self._config.name}, set()
+        complete: set[str] = {self._config.name}
+        behind: set[str] = set()
         for segment in segments.find(self._config.journals_dir):
             (complete if self._ship_segment(connection, segment) else behind).add(segment.node)
         if time.monotonic() - self._marked_at >= _MARK_S:

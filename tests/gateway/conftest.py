@@ -1,0 +1,52 @@
+"""One gateway process for most tests, and whatever others a test needs."""
+
+import pytest
+
+from keys.models import GatewayNode
+from tests.factories import make_cast
+from tests.gateway.processes import Gateway
+
+
+@pytest.fixture(scope="package")
+def _shared_gateway(django_db_setup, django_db_blocker, tmp_path_factory):
+    with django_db_blocker.unblock():
+        made = Gateway(tmp_path_factory.mktemp("gateway"), name="shared").start()
+    yield made
+    assert made.stop() == 0, made.log()
+    with django_db_blocker.unblock():
+        GatewayNode.objects.filter(name=made.name).delete()
+
+
+@pytest.fixture
+def gateway(transactional_db, _shared_gateway):
+    """A running gateway, and everything that it answered in the database before the tables are emptied."""
+    yield _shared_gateway
+    _shared_gateway.wait_shipped()
+
+
+@pytest.fixture
+def own_gateway(transactional_db, tmp_path):
+    """Return a function that makes a gateway of this test's own, not started yet; all are gone afterwards."""
+    made: list[Gateway] = []
+
+    def make(name: str = "own", **settings: str) -> Gateway:
+        made.append(Gateway(tmp_path, name=name, **settings))
+        return made[-1]
+
+    yield make
+    for gateway in made:
+        gateway.stop()
+
+
+@pytest.fixture
+def people(transactional_db):
+    """The cast, committed."""
+    return make_cast()
+
+
+@pytest.fixture
+def http(gateway):
+    """A connection to the gateway."""
+    opened = gateway.http()
+    yield opened
+    opened.close()
