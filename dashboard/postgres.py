@@ -7,6 +7,7 @@ child becomes an unprivileged user that keeps one capability, to read below priv
 
 import atexit
 import ctypes
+import fcntl
 import importlib.util
 import os
 import shutil
@@ -17,7 +18,7 @@ import sys
 import tempfile
 import time
 from pathlib import Path
-from urllib.parse import quote
+from urllib.parse import quote, unquote
 
 from dashboard.secrets import EMBEDDED_MARK
 
@@ -41,10 +42,20 @@ def start(data_dir: Path) -> str:
 
     Raises RuntimeError with the server's own words when it does not come up within 20 s.
     """
-    address = data_dir / "postgres.url"
+    data_dir.mkdir(parents=True, exist_ok=True)
+    with (data_dir / "postgres.lock").open("w") as lock:
+        fcntl.flock(
+            lock, fcntl.LOCK_EX
+        )  # of several that start at once, one initialises and starts, the others join it
+        return _start(data_dir, data_dir / "postgres.url")
+
+
+def _start(data_dir: Path, address: Path) -> str:
     if address.exists() and _answers(url := address.read_text().strip()):
         return url
+    _forget(address)
     data = data_dir / "postgres"
+    _await_end(data)
     _initialise(data)
     sockets = Path(tempfile.mkdtemp(prefix=EMBEDDED_MARK))
     _own(sockets)
@@ -99,6 +110,28 @@ def _initialise(data: Path) -> None:
         env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
         preexec_fn=_become_child,
     )
+
+
+def _await_end(data: Path) -> None:
+    """Wait, at most 10 s, for a server whose owner was killed a moment ago to shut down."""
+    deadline = time.monotonic() + 10
+    while time.monotonic() < deadline:
+        try:
+            number = (data / "postmaster.pid").read_text().split("\n", 1)[0]
+            if str(data).encode() not in Path(f"/proc/{number}/cmdline").read_bytes():
+                return  # ended, and its number is another process's now
+        except OSError:
+            return
+        time.sleep(0.05)
+
+
+def _forget(address: Path) -> None:
+    """Remove the socket folder that a killed owner left behind."""
+    if address.exists():
+        folder = Path(unquote(address.read_text().partition("@")[2].partition("/")[0]))
+        if folder.name.startswith(EMBEDDED_MARK):
+            shutil.rmtree(folder, ignore_errors=True)
+        address.unlink()
 
 
 def _own(folder: Path) -> None:
