@@ -14,13 +14,13 @@ from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 
 from accounts import bulk
-from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline
+from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
 from accounts.models import AuditEvent, Membership, Organization, Plan, Role, User
 from dashboard import public_ids
 from keys.models import BillingType
 
 # The pages that these apps bring keep no audit log.
-admin.site.unregister(auth_admin.Group)
+admin.site.unregister(Group)
 admin.site.unregister(allauth_admin.EmailAddress)
 
 
@@ -116,7 +116,7 @@ class UserAdmin(AuditedAdmin):
 
 
 @admin.register(Group)
-class GroupAdmin(AuditedAdmin):
+class GroupAdmin(AuditedAdmin, auth_admin.GroupAdmin):
     """Permissions that several of the provider's people have together."""
 
     noun = "group"
@@ -271,7 +271,7 @@ class OrganizationAdmin(AuditedAdmin):
         def verb(organization: Organization) -> bool:
             if organization.suspended_at is not None:
                 return False
-            organization.suspend(by=request.user, reason=reason)
+            organization.suspend(by=person(request), reason=reason)
             return True
 
         tally = bulk.perform(_locked(queryset), verb)
@@ -286,7 +286,7 @@ class OrganizationAdmin(AuditedAdmin):
         def verb(organization: Organization) -> bool:
             if organization.suspended_at is None:
                 return False
-            organization.resume(by=request.user)
+            organization.resume(by=person(request))
             return True
 
         tally = bulk.perform(_locked(queryset), verb)

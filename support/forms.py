@@ -1,5 +1,7 @@
 """What support types."""
 
+from typing import Any
+
 from django import forms
 
 from accounts import bulk
@@ -30,7 +32,7 @@ class SearchForm(forms.Form):
 class DisableForm(bulk.ReasonForm):
     """Why a key is disabled."""
 
-    def __init__(self, *args: object, **kwargs: object) -> None:
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["reason"].widget = forms.TextInput(
             attrs={"class": "input", "autocomplete": "off", "autofocus": True}

@@ -6,13 +6,14 @@ from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.access import staff
 from accounts.models import AuditEvent
+from accounts.requests import PersonRequest
 from dashboard import htmx, public_ids
 from keys import pasted
 from keys.models import ApiKey
@@ -26,7 +27,7 @@ MANAGE = "keys.change_apikey"
 @staff
 @sensitive_post_parameters("q")
 @require_http_methods(["GET", "HEAD", "POST"])
-def search(request: HttpRequest) -> HttpResponse:
+def search(request: PersonRequest) -> HttpResponse:
     """Find keys and requests. What was typed is not part of the answer: it may be a key."""
     form = SearchForm(request.POST if request.method == "POST" else None)
     if not form.is_bound:
@@ -44,7 +45,7 @@ def search(request: HttpRequest) -> HttpResponse:
 
 @staff
 @require_safe
-def key_page(request: HttpRequest, public_id: str) -> HttpResponse:
+def key_page(request: PersonRequest, public_id: str) -> HttpResponse:
     """Show a key as staff see it; that they looked is audited."""
     key = _key(public_id)
     AuditEvent.record("support.viewed", organization=key.organization, actor=request.user, target=key, as_staff=True)
@@ -62,7 +63,7 @@ def managers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
     @wraps(view)
     @staff
-    def guarded(request: HttpRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
         if not request.user.has_perm(MANAGE):
             raise Http404
         return view(request, *args, **kwargs)
@@ -72,7 +73,7 @@ def managers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
 
 @managers
 @require_http_methods(["GET", "HEAD", "POST"])
-def disable(request: HttpRequest, public_id: str) -> HttpResponse:
+def disable(request: PersonRequest, public_id: str) -> HttpResponse:
     """Have every request with the key refused, with a reason that the customer reads."""
     key = _key(public_id)
     form = DisableForm(request.POST if request.method == "POST" else None)
@@ -92,7 +93,7 @@ def disable(request: HttpRequest, public_id: str) -> HttpResponse:
 
 @managers
 @require_http_methods(["GET", "HEAD", "POST"])
-def enable(request: HttpRequest, public_id: str) -> HttpResponse:
+def enable(request: PersonRequest, public_id: str) -> HttpResponse:
     """Let a disabled key work again."""
     key = _key(public_id)
     if request.method == "POST":
@@ -113,12 +114,12 @@ def _key(public_id: str) -> ApiKey:
     return key
 
 
-def _answer(request: HttpRequest, *, status: int = 200, **context: Any) -> HttpResponse:
+def _answer(request: PersonRequest, *, status: int = 200, **context: Any) -> HttpResponse:
     words = {"pasted_key_advice": pasted.ADVICE, "request_log_days": settings.REQUEST_LOG_DAYS}
     return render(request, "support/search.html", {"tab": "support", **words, **context}, status=status)
 
 
-def _audit_trace(request: HttpRequest, found: queries.Found) -> None:
+def _audit_trace(request: PersonRequest, found: queries.Found) -> None:
     """Note once for each key whose requests a Tracking-ID showed. An ID that shows nothing is not kept: it may be anything."""
     shown = {line.key.public_id: line.tracking_id for line in found.requests if line.key}
     for key in ApiKey.objects.filter(public_id__in=shown).select_related("organization") if shown else ():

@@ -11,13 +11,14 @@ from django.urls import reverse
 from django.utils.html import format_html
 
 from accounts import bulk
-from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline
+from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
 from dashboard.templatetags.ui import STATE_WORDS
 from keys import lookup, pasted
 from keys.forms import DomainsField
 from keys.models import ApiKey, BillingType, KeyProduct, KeySecret
 from keys.queries import with_state
 
+KEY_STATES = ("healthy", "unused", "grace", "expiring", "expired", "disabled", "suspended", "deleted")
 SEARCH_HELP = "ID of a key or an organisation, hint, organisation, e-mail of a member, name of a key"
 
 
@@ -82,6 +83,27 @@ class KeySecretInline(ReadOnlyInline):
         return super().get_queryset(request).select_related("created_by", "key").defer("digest", "sealed")
 
 
+class StateFilter(admin.SimpleListFilter):
+    """Keys in one state, as the list says it."""
+
+    title = "state"
+    parameter_name = "state"
+
+    def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
+        """Offer every state of a key."""
+        return [(name, STATE_WORDS[name]) for name in KEY_STATES]
+
+    def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
+        """Narrow the list."""
+        wanted = self.value()
+        if wanted not in KEY_STATES:
+            return queryset
+        if wanted == "deleted":
+            return queryset.exclude(deleted_at=None)
+        kept = queryset.filter(deleted_at=None, organization__suspended_at__isnull=wanted != "suspended")
+        return kept if wanted == "suspended" else kept.filter(state=wanted)
+
+
 @admin.register(ApiKey)
 class ApiKeyAdmin(AuditedAdmin):
     """Keys of all customers. Customers make them and delete them; a deleted one is only looked at."""
@@ -90,8 +112,7 @@ class ApiKeyAdmin(AuditedAdmin):
     form = KeyAdminForm
     list_display = ("name", "public_id", "organization", "state", "hint", "billing_type", "last_used_at", "created_at")
     list_filter = (
-        ("disabled_at", admin.EmptyFieldListFilter),
-        ("deleted_at", admin.EmptyFieldListFilter),
+        StateFilter,
         "billing_type",
         "organization__plan",
         "products",
@@ -175,7 +196,7 @@ class ApiKeyAdmin(AuditedAdmin):
         key = form.instance
         if self.facts(key) != form.audit_before:
             assigned = KeyProduct.objects.filter(key=key).values("product")
-            key.qps_requests.pending().exclude(product__in=assigned).withdraw_all(by=request.user, as_staff=True)
+            key.qps_requests.pending().exclude(product__in=assigned).withdraw_all(by=person(request), as_staff=True)
             key.version += 1
             key.save(update_fields=["version"])
 
@@ -214,7 +235,7 @@ class ApiKeyAdmin(AuditedAdmin):
 
         def verb(key: ApiKey) -> bool:
             was_enabled = key.disabled_at is None
-            key.disable(by=request.user, reason=reason, as_staff=True)
+            key.disable(by=person(request), reason=reason, as_staff=True)
             return was_enabled
 
         tally = bulk.perform(_locked(queryset), verb)
@@ -228,7 +249,7 @@ class ApiKeyAdmin(AuditedAdmin):
 
         def verb(key: ApiKey) -> bool:
             was_disabled = key.disabled_at is not None
-            key.enable(by=request.user, as_staff=True)
+            key.enable(by=person(request), as_staff=True)
             return was_disabled
 
         tally = bulk.perform(_locked(queryset), verb)

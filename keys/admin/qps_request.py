@@ -9,7 +9,7 @@ from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
 
 from accounts import bulk
-from accounts.audited_admin import AuditedAdmin
+from accounts.audited_admin import AuditedAdmin, person
 from keys import lookup, notices, pasted
 from keys.models import ApiKey, QpsRequest
 
@@ -87,7 +87,10 @@ class QpsRequestAdmin(AuditedAdmin):
             )
             return bulk.ask(self, request, queryset, form, question)
         self._decide(
-            request, queryset, partial(QpsRequest.approve, by=request.user, note=form.cleaned_data["note"]), "approved"
+            request,
+            queryset,
+            partial(QpsRequest.approve, by=person(request), note=form.cleaned_data["note"]),
+            "approved",
         )
         return None
 
@@ -104,7 +107,10 @@ class QpsRequestAdmin(AuditedAdmin):
             )
             return bulk.ask(self, request, queryset, form, question)
         self._decide(
-            request, queryset, partial(QpsRequest.reject, by=request.user, note=form.cleaned_data["note"]), "rejected"
+            request,
+            queryset,
+            partial(QpsRequest.reject, by=person(request), note=form.cleaned_data["note"]),
+            "rejected",
         )
         return None
 

@@ -68,6 +68,9 @@ def test_the_list_says_the_state_of_each_key(cast, sam):
     page = sam.get(KEYS)
     states = dict(zip(page.texts("#result_list tbody th"), page.texts("#result_list .field-state"), strict=True))
     assert states == {"Fleet tracking": "Disabled", "Their key": "Suspended", "Gone": "Deleted"}
+    for name, state in states.items():
+        assert sam.get(KEYS, state=state.lower()).texts("#result_list tbody th") == [name]
+    assert sam.get(KEYS, state="healthy").texts("#result_list tbody th") == []
 
 
 def test_disabling_asks_for_a_reason_then_disables_all_chosen(cast, sam):
