@@ -25,7 +25,8 @@ GATEWAY_URL = env.str("GATEWAY_URL", default="http://localhost:8001").rstrip("/"
 
 # Secrets: in development made once and kept in DATA_DIR, in production given or refused ------------------------------
 _secrets = {
-    name: env.str(name, default="") for name in ("SECRET_KEY", "KEY_PEPPERS", "KEY_MASTER_KEYS", "DATABASE_URL")
+    name: env.ENVIRON.get(name, "").strip()  # env.str would take a secret that begins with $ as a variable's name
+    for name in ("SECRET_KEY", "KEY_PEPPERS", "KEY_MASTER_KEYS", "DATABASE_URL")
 }
 if DEVELOPMENT:
     _secrets = {**secrets.development(DATA_DIR), **{name: value for name, value in _secrets.items() if value}}
@@ -152,6 +153,7 @@ ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
 # Mail ---------------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Latchkey <latchkey@localhost>")
 vars().update(env.email_url_config(env.str("EMAIL_URL", default="smtp://localhost:25")))
+EMAIL_TIMEOUT = 10
 if DEVELOPMENT and "EMAIL_URL" not in os.environ:
     EMAIL_BACKEND = "dashboard.mail.DevelopmentBackend"
 

@@ -33,9 +33,17 @@ def test_secrets_may_come_from_files(tmp_path):
     environment = production()
     for name in NAMES:
         path = tmp_path / name
-        path.write_text(environment.pop(name))
+        path.write_text(environment.pop(name) + "\n")
         environment[f"{name}_FILE"] = str(path)
-    done = run("manage.py", "check", environment=environment)
+    code = (
+        "import django; django.setup(); from django.conf import settings; print(settings.DATABASES['default']['NAME'])"
+    )
+    done = run("-c", code, environment=_named(environment))
+    assert done.stdout == "latchkey\n", done.stderr
+
+
+def test_a_secret_may_begin_with_a_dollar_sign():
+    done = run("manage.py", "check", environment=production(SECRET_KEY="$ecret" + "x1y2z3" * 10))
     assert done.returncode == 0, done.stderr
 
 
