@@ -6,10 +6,10 @@ from typing import Any
 
 from django.contrib.auth.decorators import login_required
 from django.core.exceptions import PermissionDenied
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponseBase
 from django.shortcuts import render
 
-View = Callable[..., HttpResponse]
+View = Callable[..., HttpResponseBase]
 
 
 def members(view: View) -> View:
@@ -17,7 +17,7 @@ def members(view: View) -> View:
 
     @wraps(view)
     @login_required
-    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if request.membership is None:
             return render(request, "accounts/no_organization.html", status=403)
         return view(request, *args, **kwargs)
@@ -30,7 +30,7 @@ def managers(view: View) -> View:
 
     @wraps(view)
     @members
-    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.membership.manages_keys:
             raise PermissionDenied("Your role is viewer: you can look, but not copy or change anything.")
         return view(request, *args, **kwargs)
@@ -43,7 +43,7 @@ def staff(view: View) -> View:
 
     @wraps(view)
     @login_required
-    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: Any, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not (request.user.is_active and request.user.is_staff):
             raise Http404
         return view(request, *args, **kwargs)

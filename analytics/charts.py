@@ -7,6 +7,7 @@ wide, pixels high), words stand outside it at percentages and do not stretch.
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from zoneinfo import ZoneInfo
 
 from analytics.ranges import DAY, Bucket, Step, day_start
@@ -152,9 +153,9 @@ def draw(
     floor = [0] * begun
     layers = []
     for one in series:
-        shape = {"height": PLOT_HEIGHT, "top": highest, "floor": floor, "gap": GAP}
+        draw_bars = partial(bars, height=PLOT_HEIGHT, top=highest, floor=floor, gap=GAP)
         finished, last = one.values[:running], [0] * running + list(one.values[running:])
-        layers.append(Layer(one.mark, one.name, bars(finished, **shape), bars(last, **shape)))  # type: ignore[arg-type]
+        layers.append(Layer(one.mark, one.name, draw_bars(finished), draw_bars(last)))
         floor = [below + value for below, value in zip(floor, one.values, strict=True)]
     drawn = _peaks(peaks, limit, len(buckets)) if peaks else None
     return Chart(
@@ -236,14 +237,12 @@ def sketch(passed: Sequence[int], old: Sequence[int] = (), refused: Sequence[int
     old = old or [0] * len(passed)
     refused = refused or [0] * len(passed)
     sums = [sum(pin) for pin in zip(passed, old, refused, strict=True)]
-    shape = {
-        "height": SKETCH_HEIGHT, "top": max([*sums, 1]), "step": PIN_STEP, "width": PIN_WIDTH, "inset": 0,
-    }  # fmt: skip
+    pins = partial(bars, height=SKETCH_HEIGHT, top=max([*sums, 1]), step=PIN_STEP, width=PIN_WIDTH, inset=0)
     answered = [a + b for a, b in zip(passed, old, strict=True)]
     return Sketch(
-        passed=bars(passed, floor=old, **shape),  # type: ignore[arg-type]
-        old=bars(old, **shape),  # type: ignore[arg-type]
-        refused=bars(refused, floor=answered, **shape),  # type: ignore[arg-type]
+        passed=pins(passed, floor=old),
+        old=pins(old),
+        refused=pins(refused, floor=answered),
     )
 
 

@@ -15,7 +15,7 @@ View = Literal["usage", "breaches", "errors"]
 
 DEFAULT_RANGE = "7d"
 RANGES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "own": "Other"}
-VIEWS = {"usage": "Usage", "breaches": "QPS breaches", "errors": "Errors"}
+VIEWS: dict[View, str] = {"usage": "Usage", "breaches": "QPS breaches", "errors": "Errors"}
 NO_PRODUCT_CODE, NO_PRODUCT_NAME = "none", "No product"
 """Requests whose path belongs to no product."""
 

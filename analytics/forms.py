@@ -23,9 +23,6 @@ from analytics.ranges import DAY, KEPT_DAYS, MAX_DAYS, Period
 from dashboard import public_ids
 from keys.models import ApiKey
 
-_DATE = {"input_formats": ["%Y-%m-%d"], "required": False}
-_NO_DATE = {"invalid": "Write the date as 2026-11-17."}
-
 
 class FilterForm(forms.Form):
     """Dates, API key, Products, Show, split by product. What is missing has a default; what is wrong says so at the field."""
@@ -38,11 +35,13 @@ class FilterForm(forms.Form):
 
     def __init__(self, data: QueryDict, *, organization: Organization, now: dt.datetime) -> None:
         super().__init__(data)
+        self.sent = data
         self.organization, self.now = organization, now
         self.today = now.astimezone(organization.zone).date()
         self.catalogue = queries.catalogue()
-        self.fields["from"] = forms.DateField(error_messages=_NO_DATE, **_DATE)
-        self.fields["to"] = forms.DateField(error_messages=_NO_DATE, **_DATE)
+        for name in ("from", "to"):
+            self.fields[name] = forms.DateField(input_formats=["%Y-%m-%d"], required=False)
+            self.fields[name].error_messages["invalid"] = "Write the date as 2026-11-17."
         codes = [product.code for product in self.catalogue.values()] + [NO_PRODUCT_CODE]
         self.fields["product"].choices = [(code, code) for code in codes]  # type: ignore[attr-defined]
         for name, words in (
@@ -126,13 +125,13 @@ class FilterForm(forms.Form):
                 "show": filters.step,
                 "is_split": filters.is_split,
             }
-        sent = {name: self.data.get(name, "") for name in ("range", "from", "to", "key", "show")}
+        sent = {name: self.sent.get(name, "") for name in ("range", "from", "to", "key", "show")}
         sent["range"] = sent["range"] or ("own" if sent["from"] or sent["to"] else DEFAULT_RANGE)
-        return sent | {"products": self.data.getlist("product"), "is_split": self.data.get("split") != "0"}
+        return sent | {"products": self.sent.getlist("product"), "is_split": self.sent.get("split") != "0"}
 
     def asked_view(self) -> View:
         """Return the view that a CSV is asked for. Raises ValidationError."""
-        view = self.data.get("view", "usage")
+        view = self.sent.get("view", "usage")
         if view not in VIEWS:
             raise ValidationError("There is no such view.")
         return view

@@ -13,7 +13,7 @@ from accounts.models import Organization
 from analytics import charts
 from analytics.charts import Sketch
 from analytics.models import RequestRecord, UsageError, UsageHour, UsageMinute
-from analytics.queries import WidthBucket, thresholds
+from analytics.queries import WidthBucket, hour_place, thresholds
 from analytics.ranges import DAY, HOUR, day_start, hour_start
 from analytics.reasons import ANSWERED
 from keys.models import ApiKey, KeyProduct, KeySecret
@@ -109,13 +109,16 @@ def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
     empty = [0] * PINS
     return {
         pk: _usage(
-            *(found.get((kind, pk), empty) for kind in ("all", "refused", "old")), nearest.get(pk, (0, "", None))
+            total=found.get(("all", pk), empty),
+            refused=found.get(("refused", pk), empty),
+            old=found.get(("old", pk), empty),
+            nearest=nearest.get(pk, (0, "", None)),
         )
         for pk in ids
     }
 
 
-def _usage(total: list[int], refused: list[int], old: list[int], nearest: tuple[int, str, int | None]) -> KeyUsage:
+def _usage(*, total: list[int], refused: list[int], old: list[int], nearest: tuple[int, str, int | None]) -> KeyUsage:
     passed = [max(0, pin - no - before) for pin, no, before in zip(total, refused, old, strict=True)]
     return KeyUsage(sum(total), sum(refused), *nearest, charts.sketch(passed, old, refused), uses_old_string=any(old))
 
@@ -125,10 +128,9 @@ def _pins(ids: list[int], starts: list[dt.datetime]) -> "models.QuerySet[Any]":
 
     A request is on an old string when it came after the key was given a newer one.
     """
-    places = thresholds(starts)
 
-    def summed(rows: "models.QuerySet[Any]", kind: str, moment: str, count: Any, peak: Any) -> "models.QuerySet[Any]":
-        named = rows.values("key_id", "product_id", kind=Value(kind), pin=WidthBucket(F(moment), places) - 1)
+    def summed(rows: "models.QuerySet[Any]", kind: str, pin: Any, count: Any, peak: Any) -> "models.QuerySet[Any]":
+        named = rows.values("key_id", "product_id", kind=Value(kind), pin=pin)
         return named.annotate(count=count, peak=peak).order_by()
 
     none = Max(Value(0))
@@ -140,11 +142,12 @@ def _pins(ids: list[int], starts: list[dt.datetime]) -> "models.QuerySet[Any]":
         secret_number__range=(1, models.Subquery(newest.values(before=F("number") - 1)[:1])),
     )
     answered = Sum(F("requests") - F("over_qps") - F("errors_4xx") - F("errors_5xx"))
-    hours = UsageHour.objects.filter(key_id__in=ids, hour__gte=starts[0])
-    refused = UsageError.objects.filter(key_id__in=ids, hour__gte=starts[0]).exclude(outcome=ANSWERED)
-    return summed(hours, "all", "hour", Sum("requests"), Max("peak_qps")).union(
-        summed(refused, "refused", "hour", Sum("requests"), none),
-        summed(old, "old", "minute", answered, none),
+    hours = UsageHour.objects.filter(key_id__in=ids, hour__gt=starts[0] - HOUR)
+    refused = UsageError.objects.filter(key_id__in=ids, hour__gt=starts[0] - HOUR).exclude(outcome=ANSWERED)
+    pin = hour_place(starts)
+    return summed(hours, "all", pin, Sum("requests"), Max("peak_qps")).union(
+        summed(refused, "refused", pin, Sum("requests"), none),
+        summed(old, "old", WidthBucket(F("minute"), thresholds(starts)) - 1, answered, none),
         all=True,
     )
 
@@ -168,12 +171,12 @@ def of_last_day(key_id: int, organization: Organization) -> DayUsage:
     now = timezone.now()
     start = hour_start(now, organization.zone) - 23 * HOUR
     starts = [start + number * HOUR for number in range(24)]
-    rows = UsageHour.objects.filter(key_id=key_id, hour__gte=start)
-    by_hour = rows.values(place=WidthBucket(F("hour"), thresholds(starts)) - 1).annotate(count=Sum("requests"))
+    rows = UsageHour.objects.filter(key_id=key_id, hour__gt=start - HOUR)
+    by_hour = rows.values(place=hour_place(starts)).annotate(count=Sum("requests"))
     hours = [0] * 24
     for row in by_hour.order_by():
         hours[row["place"]] += row["count"]
-    errors = UsageError.objects.filter(key_id=key_id, hour__gte=start).exclude(outcome=ANSWERED)
+    errors = UsageError.objects.filter(key_id=key_id, hour__gt=start - HOUR).exclude(outcome=ANSWERED)
     refused = errors.aggregate(count=Coalesce(Sum("requests"), 0))["count"]
     recent = (
         RequestRecord.objects.filter(key_id=key_id, at__gte=start).order_by("-at").values("network")[:RECENT_REQUESTS]

@@ -17,7 +17,7 @@ from django.db.models.functions import Cast, Coalesce, JSONObject, Now
 from accounts.models import Organization
 from analytics.filters import Filters
 from analytics.models import UsageDay, UsageError, UsageHour, UsageMinute
-from analytics.ranges import Bucket, Period, day_start, hour_start
+from analytics.ranges import HOUR, MINUTE, Bucket, Period, day_start, hour_start
 from keys.models import ApiKey, GatewayNode, KeyProduct, Product
 
 TABLE_ROWS = 50
@@ -25,6 +25,19 @@ KEY_OPTIONS = 200
 GATEWAY_SILENCE = dt.timedelta(minutes=1)
 
 SUMS = {name: Sum(name) for name in ("requests", "over_qps", "errors_4xx", "errors_5xx")}
+
+
+def hours_within(start: dt.datetime, end: dt.datetime) -> Q:
+    """Narrow hour rows to those whose hour ends after `start` and not after `end`.
+
+    Rows have the mark of their hour (see ranges.py), which may lie before its beginning, so they are found and placed by their end.
+    """
+    return Q(hour__gt=start - HOUR, hour__lte=end - HOUR)
+
+
+def hour_place(starts: Iterable[dt.datetime]) -> models.expressions.Combinable:
+    """Return the index of the bucket that an hour row belongs to."""
+    return WidthBucket(F("hour") + Value(HOUR - MINUTE), thresholds(starts)) - 1
 
 
 class WidthBucket(models.Func):
@@ -63,7 +76,7 @@ class Counts:
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Counts":
         """Read the sums of a row."""
-        return cls(*(row[name] or 0 for name in SUMS), row.get("peak_qps") or 0)
+        return cls(**{name: row[name] or 0 for name in SUMS}, peak_qps=row.get("peak_qps") or 0)
 
     @property
     def successful(self) -> int:
@@ -71,9 +84,14 @@ class Counts:
         return self.requests - self.failed
 
     @property
+    def errors(self) -> int:
+        """4XX other than QPS breaches, and 5XX."""
+        return self.errors_4xx + self.errors_5xx
+
+    @property
     def failed(self) -> int:
         """QPS breaches, other 4XX and 5XX."""
-        return self.over_qps + self.errors_4xx + self.errors_5xx
+        return self.over_qps + self.errors
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +151,7 @@ def _by_hour(filters: Filters) -> bool:
 def _rows(filters: Filters) -> "QuerySet[Any]":
     period = filters.period
     if _by_hour(filters):
-        return _narrowed(UsageHour.objects.filter(hour__gte=period.start, hour__lt=period.end), filters)
+        return _narrowed(UsageHour.objects.filter(hours_within(period.start, period.end)), filters)
     return _narrowed(UsageDay.objects.filter(date__range=(period.first, period.last)), filters)
 
 
@@ -142,7 +160,7 @@ def counts_by_bucket(filters: Filters, buckets: list[Bucket]) -> dict[tuple[int,
     """Return the counts by (index of the bucket, product); at most one row of each comes from the database."""
     sums = SUMS | {"peak_qps": Max("peak_qps")}
     if _by_hour(filters):
-        place = WidthBucket(F("hour"), thresholds(bucket.start for bucket in buckets)) - 1
+        place = hour_place(bucket.start for bucket in buckets)
         found = _rows(filters).values("product_id", place=place).annotate(**sums)
         return {(row["place"], row["product_id"]): Counts.of(row) for row in found}
     found = _rows(filters).values("product_id", place=F("date")).annotate(**sums)
@@ -169,7 +187,7 @@ def _pieces(period: Period) -> "list[QuerySet[Any]]":
         if end == hours_from:
             return pieces
     hour = hour_start(end, period.zone)
-    pieces.append(UsageHour.objects.filter(hour__gte=hours_from, hour__lt=hour))
+    pieces.append(UsageHour.objects.filter(hours_within(hours_from, hour)))
     pieces.append(UsageMinute.objects.filter(minute__gte=hour, minute__lt=end))
     return pieces
 
@@ -177,7 +195,7 @@ def _pieces(period: Period) -> "list[QuerySet[Any]]":
 def failures(filters: Filters) -> list[Failure]:
     """Return how many requests failed by status and outcome, the most first."""
     period = filters.period
-    rows = _narrowed(UsageError.objects.filter(hour__gte=period.start, hour__lt=period.end), filters)
+    rows = _narrowed(UsageError.objects.filter(hours_within(period.start, period.end)), filters)
     found = rows.values("status", "outcome").annotate(count=Sum("requests")).order_by("-count", "status", "outcome")
     return [Failure(row["status"], row["outcome"], row["count"]) for row in found]
 
@@ -211,7 +229,7 @@ def peaks_by_bucket(filters: Filters, buckets: list[Bucket], *, key_id: int, pro
     """Return the peaks per second of one key and product by the index of the bucket."""
     rows = _rows(filters).filter(key_id=key_id, product_id=product_id)
     if _by_hour(filters):
-        place = WidthBucket(F("hour"), thresholds(bucket.start for bucket in buckets)) - 1
+        place = hour_place(bucket.start for bucket in buckets)
         return {row["place"]: row["peak"] for row in rows.values(place=place).annotate(peak=Max("peak_qps"))}
     first = filters.period.first
     return {(row["date"] - first).days: row["peak"] for row in rows.values("date").annotate(peak=Max("peak_qps"))}
@@ -260,7 +278,9 @@ def key_options(organization: Organization, chosen: ApiKey | None) -> tuple[list
     Of many keys those that were used last are offered; the others are reached from their own pages.
     """
     used = models.Exists(UsageDay.objects.filter(key_id=models.OuterRef("pk")))
-    known = organization.keys.filter(Q(deleted_at=None) | Q(used)).only("public_id", "name", "deleted_at")
+    known = organization.keys.filter(Q(deleted_at=None) | Q(used)).only(
+        "public_id", "name", "deleted_at", "organization"
+    )
     found = list(known.order_by(F("last_used_at").desc(nulls_last=True), "-pk")[: KEY_OPTIONS + 1])
     is_cut, offered = len(found) > KEY_OPTIONS, found[:KEY_OPTIONS]
     if chosen and chosen not in offered:

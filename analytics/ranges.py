@@ -1,12 +1,12 @@
 """Which time a page is about: whole dates or the last 24 hours of one time zone, cut into hours or days. PURE.
 
-All arithmetic is on instants in UTC. A day begins at the first instant that the zone's calendar calls by its date, an hour
-begins where the zone's clock shows a full hour, or where a change of the clocks starts or ends one. So days have 23, 24 or
-25 hours (23½ and 24½ on Lord Howe Island), and hours of 30 and 90 minutes exist there.
+All arithmetic is on instants in UTC. A day begins at the first instant that the zone's calendar calls by its date. An hour is
+known by its mark, the instant that lies as long ago as the clock shows minutes, and is the stretch of time with one mark: an
+hour where the clocks change by whole hours or not at all. So days have 23, 24 or 25 hours, and where the clocks change by
+half an hour (Lord Howe Island) one hour has 30 minutes. The gateway counts by the same marks (`date_trunc` in PostgreSQL).
 """
 
 import datetime as dt
-from bisect import bisect_right
 from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 Step = Literal["hour", "day"]
 
+MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
 _QUARTER = dt.timedelta(minutes=15)
@@ -29,20 +30,29 @@ def day_start(date: dt.date, zone: ZoneInfo) -> dt.datetime:
     return dt.datetime.combine(date, dt.time(), zone).astimezone(dt.UTC)
 
 
+def hour_mark(at: dt.datetime, zone: ZoneInfo) -> dt.datetime:
+    """Return the mark of the hour that contains `at`; after a change by half an hour it lies before the hour's beginning."""
+    local = at.astimezone(zone)
+    return at.replace(second=0, microsecond=0) - local.minute * MINUTE
+
+
 def hour_start(at: dt.datetime, zone: ZoneInfo) -> dt.datetime:
-    """Return the instant at which the zone's hour that contains `at` began."""
-    return at.astimezone(zone).replace(minute=0, second=0, microsecond=0).astimezone(dt.UTC)
+    """Return the instant at which the hour that contains `at` began."""
+    mark = start = hour_mark(at, zone)
+    while hour_mark(start, zone) != mark:
+        start += _QUARTER
+    return start
 
 
 def next_hour(start: dt.datetime, zone: ZoneInfo) -> dt.datetime:
     """Return the instant at which the hour after the one that begins at `start` begins."""
-    following = start + HOUR
-    if hour_start(following, zone) == following:
+    mark, following = hour_mark(start, zone), start + HOUR
+    if mark == start and hour_mark(following, zone) == following:
         return following
     following = start + _QUARTER
-    while (begun := hour_start(following, zone)) <= start:
+    while hour_mark(following, zone) == mark:
         following += _QUARTER
-    return begun
+    return following
 
 
 def is_repeated(at: dt.datetime, zone: ZoneInfo) -> bool:
@@ -153,11 +163,6 @@ class Period:
             yield day_start(self.first + number * DAY, self.zone)
 
 
-def place(at: dt.datetime, starts: list[dt.datetime]) -> int:
-    """Return the index of the bucket that contains `at`, -1 before the first."""
-    return bisect_right(starts, at) - 1
-
-
 # Words ----------------------------------------------------------------------------------------------------------------
 def date_words(date: dt.date, *, year: bool = True) -> str:
     """`17 November 2026`."""
@@ -184,5 +189,6 @@ def bucket_words(bucket: Bucket, step: Step, zone: ZoneInfo) -> str:
     start = bucket.start.astimezone(zone)
     if step == "day":
         return f"{start:%a} {start.day} {start:%b %Y}"
+    end = start.replace(tzinfo=None) + (bucket.end - bucket.start)  # as the clock would show it that is not changed
     offset = f" (UTC{start:%z})" if is_repeated(bucket.start, zone) else ""
-    return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}–{bucket.end.astimezone(zone):%H:%M}{offset}"
+    return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}–{end:%H:%M}{offset}"

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 
 from analytics import charts, queries, ranges, sentences
 from analytics.charts import Chart, Series, Sketch
-from analytics.filters import Filters
+from analytics.filters import Filters, View
 from analytics.queries import Counts, Failure, KeyRow, Nearest
 from analytics.ranges import Bucket
 from analytics.reasons import OVER_QPS, Reason, explain
@@ -18,6 +18,12 @@ METRICS: dict[str, tuple[str, Callable[[Counts], int]]] = {
     "over_qps": ("QPS breaches", lambda counts: counts.over_qps),
     "errors_4xx": ("4XX errors", lambda counts: counts.errors_4xx),
     "errors_5xx": ("5XX errors", lambda counts: counts.errors_5xx),
+}
+METRIC_VIEWS: dict[str, View] = {
+    "requests": "usage",
+    "over_qps": "breaches",
+    "errors_4xx": "errors",
+    "errors_5xx": "errors",
 }
 
 
@@ -43,6 +49,7 @@ class ProductRow:
     code: str
     url: str
     mark: str
+    tone: str
     counts: Counts
     share: str
     nearest: Nearest | None
@@ -142,7 +149,7 @@ def _weight(filters: Filters, counts: Counts) -> int:
     """Return what the view's chart counts."""
     if filters.view == "breaches":
         return counts.over_qps
-    return counts.errors_4xx + counts.errors_5xx if filters.view == "errors" else counts.requests
+    return counts.errors if filters.view == "errors" else counts.requests
 
 
 def _series(
@@ -193,8 +200,8 @@ def _keys(filters: Filters, totals: Counts) -> tuple[tuple[KeyRow, ...], Counts 
     """Read the table of keys, and what the keys beyond it have together."""
     if filters.view == "breaches":
         rows = tuple(queries.breaches_by_key(filters)) if totals.over_qps else ()
-        rest = totals.over_qps - sum(row.counts.over_qps for row in rows)
-        return rows, Counts(over_qps=rest) if rest else None
+        others = totals.over_qps - sum(row.counts.over_qps for row in rows)
+        return rows, Counts(over_qps=others) if others else None
     if filters.view == "errors" or filters.key or not totals.requests:
         return (), None
     rows = tuple(queries.counts_by_key(filters))
@@ -208,7 +215,7 @@ def _metric(
 ) -> Metric:
     label, read = METRICS[name]
     pins = charts.gather([read(counts) for counts in by_bucket], columns)
-    view: queries.Any = {"requests": "usage", "over_qps": "breaches"}.get(name, "errors")
+    view = METRIC_VIEWS[name]
     empty = [0] * len(pins)
     return Metric(
         name=name,
@@ -232,6 +239,7 @@ def _products(
             code=filters.code_of(product),
             url=filters.url(product=filters.code_of(product)),
             mark=marks.get(product, "other") if filters.is_split else "",
+            tone="attention" if filters.view == "errors" and not filters.is_split else "",
             counts=counts,
             share=percent(_weight(filters, counts), largest),
             nearest=nearest.get(product),

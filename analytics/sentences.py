@@ -46,9 +46,8 @@ def lead(filters: Filters, totals: Counts, before: Counts, failures: list[Failur
     if filters.view == "breaches":
         return f"{_trend('QPS breaches', totals.over_qps, before.over_qps)} {_breached(totals)}"
     if filters.view == "errors":
-        errors, then = (counts.errors_4xx + counts.errors_5xx for counts in (totals, before))
         others = [failure for failure in failures if failure.outcome != OVER_QPS]
-        return f"{_trend('Errors', errors, then)} {_failed(totals, errors, others, worst)}"
+        return f"{_trend('Errors', totals.errors, before.errors)} {_failed(totals, totals.errors, others, worst)}"
     return f"{_trend('Requests', totals.requests, before.requests)} {_failed(totals, totals.failed, failures, worst)}"
 
 
@@ -84,7 +83,7 @@ def _failed(totals: Counts, failed: int, failures: list[Failure], worst: dt.date
         extent = (
             ""
             if failures[0].requests == counted
-            else ("mostly " if failures[0].requests * 2 > counted else "most often ")
+            else ("mainly " if failures[0].requests * 2 > counted else "most often ")
         )
         text += f", {extent}because {clause}"
     return f"{text}."

@@ -6,7 +6,7 @@ A list of keys (two queries for all of them; `keys` are things with the `pk` of 
     {% usage_of keys as usages %}
     {% for key in keys %}
       {% usage_for usages key as usage %}         a KeyUsage
-      {% include "analytics/_spark.html" %}       requests, sparkline of 28 pins of six hours, peak of its limit
+      {% include "analytics/_spark.html" %}       the sparkline: 28 pins of six hours
     {% endfor %}
 
 `usage` has requests, refused, is_all_refused, uses_old_string, peak_qps, peak_product, peak_limit, is_over, state, sentence, and can
@@ -94,8 +94,11 @@ def share_of(part: int, whole: int) -> str:
 
 @register.simple_tag
 def part_of(part: int, whole: int) -> str:
-    """A part in per cent: `4.2 %`."""
-    return f"{part / whole * 100:.1f} %" if whole else "–"
+    """A part in per cent: `4.2 %`; more than nothing is never 0.0 %."""
+    if not part or not whole:
+        return "0 %" if whole else "–"
+    share = part / whole * 100
+    return f"{share:.1f} %" if share >= 0.05 else "< 0.1 %"
 
 
 @register.filter

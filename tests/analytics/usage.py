@@ -8,7 +8,9 @@ from gateway import usage
 from keys.models import ApiKey, Product
 
 
-def record(key: ApiKey, code: str | None, at: dt.datetime, requests: int = 1, *, string: int = 1, peak: int = 1, **failed: int) -> None:
+def record(
+    key: ApiKey, code: str | None, at: dt.datetime, requests: int = 1, *, string: int = 1, peak: int = 1, **failed: int
+) -> None:
     """Add requests of one minute. `failed` counts by `status_outcome`: `s429_over_qps=3`, `s404_ok=2`; they are part of `requests`."""
     reasons = []
     for name, count in failed.items():
