@@ -141,7 +141,8 @@ class Period:
         with the seven before that end at 15:00.
         """
         if not self.is_dates:
-            return Period(self.start - 24 * HOUR, self.start, self.now - 24 * HOUR, self.zone, is_dates=False)
+            length = self.end - self.start
+            return Period(self.start - length, self.start, self.now - length, self.zone, is_dates=False)
         back = self.days * DAY
         then = (self.now.astimezone(self.zone).replace(tzinfo=None, fold=0) - back).replace(tzinfo=self.zone)
         return Period.of_dates(self.first - back, self.last - back, now=then.astimezone(dt.UTC), zone=self.zone)

@@ -1,17 +1,16 @@
 """The support desk: find a key by what a customer quotes, see it as staff do, disable and enable it."""
 
-from collections.abc import Callable
 from functools import wraps
 from typing import Any
 
 from django.conf import settings
 from django.contrib import messages
-from django.http import Http404, HttpResponse
+from django.http import Http404, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
 from django.views.decorators.http import require_http_methods, require_safe
 
-from accounts.access import staff
+from accounts.access import View, staff
 from accounts.models import AuditEvent
 from accounts.requests import PersonRequest
 from dashboard import htmx, public_ids
@@ -58,12 +57,12 @@ def key_page(request: PersonRequest, public_id: str) -> HttpResponse:
     return render(request, "support/key.html", context)
 
 
-def managers(view: Callable[..., HttpResponse]) -> Callable[..., HttpResponse]:
+def managers(view: View) -> View:
     """Let staff in who may change keys; for others the page does not exist."""
 
     @wraps(view)
     @staff
-    def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponse:
+    def guarded(request: PersonRequest, *args: Any, **kwargs: Any) -> HttpResponseBase:
         if not request.user.has_perm(MANAGE):
             raise Http404
         return view(request, *args, **kwargs)
