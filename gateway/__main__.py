@@ -32,7 +32,7 @@ async def run(config: Config) -> str:
     journal = Journal(config.journals_dir / config.name)
     policy = Policy(config, loop, stop)
     site = Site(config, policy)
-    server = Server(loop, site, journal)
+    server = Server(loop, site, journal, config.patience_seconds)
     supervisor = Supervisor(config)
     listening = await server.listen(config.host, config.port)
     policy.start()

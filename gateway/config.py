@@ -33,6 +33,7 @@ class Config:
     name: str
     poll_ms: int
     stale_seconds: int
+    patience_seconds: int
     proxies: tuple[Network, ...]
     has_shipper: bool
     request_log_days: int
@@ -71,6 +72,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         name=name,
         poll_ms=_number(environ, "GATEWAY_POLL_MS", 200, 10, 500),
         stale_seconds=_number(environ, "GATEWAY_STALE_SECONDS", 600, 0, 86_400),
+        patience_seconds=_number(environ, "GATEWAY_PATIENCE_SECONDS", 15, 1, 3_600),
         proxies=_networks(environ.get("GATEWAY_TRUSTED_PROXIES", "")),
         has_shipper=environ.get("GATEWAY_SHIPPER", "1").lower() not in {"0", "false", "no", "off"},
         request_log_days=_number(environ, "REQUEST_LOG_DAYS", 3, 0, 3_650),

@@ -25,8 +25,6 @@ URL_MAX_BYTES = 8 * 1024
 HEADERS_MAX_BYTES = 32 * 1024
 BODY_MAX_BYTES = 16 * 1024
 _RAW_HEAD_MAX_BYTES = URL_MAX_BYTES + HEADERS_MAX_BYTES + 16 * 1024
-PATIENCE_S = 15
-"""For a whole request to arrive, for the next one on a connection, and for an answer to be taken."""
 _LINGER_S = 2
 _DRAIN_S = 8
 _ANSWERS_PER_TURN = 32
@@ -63,8 +61,10 @@ class Outbox:
 class Server:
     """Everything that the connections share."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, site: Site, journal: Journal) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, site: Site, journal: Journal, patience_s: float) -> None:
+        """`patience_s`: for a whole request to arrive, for the next one on a connection, and for an answer to be taken."""
         self.loop = loop
+        self.patience_s = patience_s
         self.site = site
         self.outbox = Outbox(loop, journal)
         self.connections: set[Connection] = set()
@@ -317,12 +317,12 @@ class Connection(asyncio.Protocol):
         waited_s = now - self._since
         if self._is_stopped and not self._unsent and waited_s > _LINGER_S and not self._is_paused:
             self.abort()
-        elif waited_s <= PATIENCE_S:
+        elif waited_s <= self._server.patience_s:
             return
         elif self._is_paused:
             self.abort()
         elif self._is_in_message and not self._is_stopped:
-            self._fail(408, "request_timeout", "The request did not arrive within 15 seconds.")
+            self._fail(408, "request_timeout", "The request did not arrive in time.")
             self._work()
         elif self._transport is not None:
             self._transport.close()

@@ -27,7 +27,7 @@ from gateway.segments import Reading, Segment
 
 log = logging.getLogger("latchkey.shipper")
 
-POLL_S = 0.5
+POLL_S = 0.25
 BATCH_BYTES = 4 * 1024 * 1024
 _RETRY_S = 0.5
 _MARK_S = 1.0
@@ -180,7 +180,7 @@ def _time(at_us: int) -> str:
 
 
 def run(config: Config, stopping: threading.Event) -> None:
-    """Ship every half second until told to stop, then once more."""
+    """Ship every quarter of a second until told to stop, then once more."""
     shipper = Shipper(config)
     is_away = False
     while True:
@@ -209,6 +209,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Run the shipper. With `--parent` it ends when that process does. Return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m gateway.shipper", description="Carry the journal into PostgreSQL.")
     parser.add_argument("--parent", type=int, help="the process that this one must not outlive")
+    parser.add_argument("--once", action="store_true", help="ship what is there, then end")
     options = parser.parse_args(arguments)
     try:
         config = configuration.read()
@@ -219,6 +220,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
     stopping = threading.Event()
     for number in (signal.SIGTERM, signal.SIGINT):
         signal.signal(number, lambda *_: stopping.set())
+    if options.once:
+        stopping.set()
     if options.parent:
         die_with_parent(signal.SIGTERM)
         if os.getppid() != options.parent:  # it was gone before the kernel knew whom to watch

@@ -3,7 +3,6 @@
 import asyncio
 import logging
 import os
-import signal
 import sys
 
 from gateway.config import BASE_DIR, Config
@@ -13,7 +12,7 @@ log = logging.getLogger("latchkey.gateway")
 _RESTART_S = 0.2
 _RESTART_MAX_S = 5.0
 _STEADY_S = 10.0
-_STOP_S = 5.0
+_STOP_S = 4.0
 
 
 class Supervisor:
@@ -29,36 +28,44 @@ class Supervisor:
         self._task = asyncio.create_task(self._keep())
 
     async def stop(self) -> None:
-        """Have the shipper take the last records along, and wait for it up to 5 s."""
-        if self._task is not None:
-            self._task.cancel()
-        process = self._process
-        if process is None or process.returncode is not None:
+        """Have the shipper take the last records along, within some seconds. What it cannot take waits on disk."""
+        if self._task is None:
             return
-        process.send_signal(signal.SIGTERM)
-        try:
-            await asyncio.wait_for(process.wait(), _STOP_S)
-        except TimeoutError:
-            process.kill()
-            await process.wait()
+        self._task.cancel()
+        if self._process is not None and self._process.returncode is None:
+            self._process.terminate()
+            await self._wait(self._process)
+        if self._process is None or self._process.returncode != 0:  # it was not there, or too young to know the signal
+            await self._wait(await self._start("--once"))
 
     async def _keep(self) -> None:
         loop = asyncio.get_running_loop()
         pause_s = _RESTART_S
+        while True:
+            started_at = loop.time()
+            self._process = await self._start()
+            code = await self._process.wait()
+            pause_s = _RESTART_S if loop.time() - started_at > _STEADY_S else min(2 * pause_s, _RESTART_MAX_S)
+            log.warning("The shipper ended (%d); starting it again in %.1f s.", code, pause_s)
+            await asyncio.sleep(pause_s)
+
+    async def _start(self, *options: str) -> asyncio.subprocess.Process:
         environment = {
             **os.environ,
             "DATA_DIR": str(self._config.data_dir.absolute()),
             "GATEWAY_NAME": self._config.name,
             "PYTHONPATH": os.pathsep.join(filter(None, (str(BASE_DIR), os.environ.get("PYTHONPATH")))),
         }
-        while True:
-            started_at = loop.time()
-            # In a session of its own, so that Ctrl-C reaches the gateway alone, which then ends the shipper last.
-            self._process = await asyncio.create_subprocess_exec(
-                sys.executable, "-m", "gateway.shipper", "--parent", str(os.getpid()),
-                env=environment, start_new_session=True,
-            )  # fmt: skip
-            code = await self._process.wait()
-            pause_s = _RESTART_S if loop.time() - started_at > _STEADY_S else min(2 * pause_s, _RESTART_MAX_S)
-            log.warning("The shipper ended (%d); starting it again in %.1f s.", code, pause_s)
-            await asyncio.sleep(pause_s)
+        # In a session of its own, so that Ctrl-C reaches the gateway alone, which then ends the shipper last.
+        return await asyncio.create_subprocess_exec(
+            sys.executable, "-m", "gateway.shipper", "--parent", str(os.getpid()), *options,
+            env=environment, start_new_session=True,
+        )  # fmt: skip
+
+    @staticmethod
+    async def _wait(process: asyncio.subprocess.Process) -> None:
+        try:
+            await asyncio.wait_for(process.wait(), _STOP_S)
+        except TimeoutError:
+            process.kill()
+            await process.wait()

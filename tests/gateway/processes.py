@@ -75,7 +75,8 @@ class Gateway:
         return self
 
     def is_ready(self) -> bool:
-        assert self.process is not None and self.process.poll() is None, self.log()
+        assert self.process is not None
+        assert self.process.poll() is None, self.log()
         return self.is_listening() and self.http().ask("/readyz").status == 200
 
     def is_listening(self) -> bool:

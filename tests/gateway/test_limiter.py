@@ -10,7 +10,9 @@ from gateway.limiter import WINDOW_US, Limiter
 METER = (1, 1)
 
 gaps_us = st.lists(
-    st.one_of(st.just(0), st.integers(1, 2_000), st.integers(1, 400_000), st.sampled_from([999_999, 1_000_000, 1_000_001])),
+    st.one_of(
+        st.just(0), st.integers(1, 2_000), st.integers(1, 400_000), st.sampled_from([999_999, 1_000_000, 1_000_001])
+    ),
     min_size=1,
     max_size=300,
 )
@@ -52,7 +54,10 @@ def test_changing_the_limit_keeps_what_still_counts(steps):
 
 def test_demand_counts_admitted_and_refused_of_the_calendar_second():
     limiter = Limiter()
-    found = [limiter.hit(METER, 2, now_us=1_900_000 + i * 25_000, second=(1_900_000 + i * 25_000) // WINDOW_US) for i in range(8)]
+    found = [
+        limiter.hit(METER, 2, now_us=1_900_000 + i * 25_000, second=(1_900_000 + i * 25_000) // WINDOW_US)
+        for i in range(8)
+    ]
     assert [admission.demand for admission in found] == [1, 2, 3, 4, 1, 2, 3, 4]
     assert [admission.is_admitted for admission in found] == [True, True] + [False] * 6
 

@@ -14,7 +14,14 @@ NOW = 1_800_000_000.0
 STRINGS = [tokens.make() for _ in range(4)]
 PREFIXES = ["/a/", "/a/b", "/a/b/c/", "/d"]
 PATHS = ["/a/", "/a/x", "/a/b", "/a/bx", "/a/b/c/y", "/a//b/c/y", "/d", "/dd/e", "/", "/x", "/A/", "/a"]
-HOSTS = [None, "null", "https://example.com", "http://a.example.com:81/x?y", "https://evil.com/#example.com", "https://aexample.com"]
+HOSTS = [
+    None,
+    "null",
+    "https://example.com",
+    "http://a.example.com:81/x?y",
+    "https://evil.com/#example.com",
+    "https://aexample.com",
+]
 
 moments = st.sampled_from([None, NOW - 1, NOW - 0.001, NOW, NOW + 0.001, NOW + 1])
 keys = st.fixed_dictionaries(
@@ -47,7 +54,9 @@ questions = st.builds(
 
 def build(world) -> Rules:
     rules = Rules(peppers=(PEPPER, OLD_PEPPER))
-    made = [Product(n, f"p{n}", f"Product {n}", n * 10, NOW - 5 if n in world["retired"] else None) for n in range(1, 5)]
+    made = [
+        Product(n, f"p{n}", f"Product {n}", n * 10, NOW - 5 if n in world["retired"] else None) for n in range(1, 5)
+    ]
     rules.catalogue = Catalogue.make(made, [(product, prefix) for prefix, product in world["routes"].items()])
     for n, key in enumerate(world["keys"]):
         rules.organizations[n] = Organization(f"org_{n}", key["suspended"])
@@ -56,7 +65,19 @@ def build(world) -> Rules:
         ids = sorted(key["limits"])
         limits = [key["limits"][product] for product in ids]
         rules.put_key(
-            (n, f"key_{n}", n, list(key["domains"]), key["expires_at"], *flags, [1], [digest], [key["ends_at"]], ids, limits)
+            (
+                n,
+                f"key_{n}",
+                n,
+                list(key["domains"]),
+                key["expires_at"],
+                *flags,
+                [1],
+                [digest],
+                [key["ends_at"]],
+                ids,
+                limits,
+            )
         )
     return rules
 
@@ -73,7 +94,7 @@ def oracle(world, question: Question) -> tuple[str, int]:
     key = world["keys"][n]
     if key["deleted"]:
         return "deleted_key", 0
-    if any(end is not None and not NOW < end for end in (key["ends_at"], key["expires_at"])):
+    if any(end is not None and end <= NOW for end in (key["ends_at"], key["expires_at"])):
         return "expired_key", 0
     if key["disabled"]:
         return "disabled_key", 0
@@ -165,4 +186,9 @@ def test_the_host_is_read_from_origin_else_referer(origin, referer, host):
 
 
 def test_numbers_and_words_of_outcomes_are_each_unique():
-    assert len({outcome.number for outcome in outcomes.ALL}) == len(outcomes.ALL) == len({o.word for o in outcomes.ALL}) == 13
+    assert (
+        len({outcome.number for outcome in outcomes.ALL})
+        == len(outcomes.ALL)
+        == len({o.word for o in outcomes.ALL})
+        == 13
+    )

@@ -1,0 +1,177 @@
+"""Hostile HTTP: a 4xx or a close, never a hang, never a crash, and nothing of it in the log."""
+
+import socket
+import threading
+import time
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.factories import string_of
+from tests.gateway.http import raw
+from tests.gateway.processes import wait_until
+
+PATH = b"/map/1/x"
+
+
+def statuses(received: bytes) -> list[int]:
+    """The statuses of all answers in what was received."""
+    return [int(part[:3]) for part in received.split(b"HTTP/1.1 ")[1:]]
+
+
+def request(path: bytes = PATH, *headers: bytes, method: bytes = b"GET", body: bytes = b"") -> bytes:
+    return b"\r\n".join((method + b" " + path + b" HTTP/1.1", b"Host: x", *headers, b"", body))
+
+
+CLOSE = b"Connection: close"
+HOSTILE = {
+    "a line that is no request": (b"hello\r\n\r\n", {400}),
+    "HTTP/2": (b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", {400}),
+    "TLS": (b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03" + b"x" * 50, {400}),
+    "NUL in the address": (request(b"/map/\0x"), {400}),
+    "NUL in a header": (request(PATH, b"X-Api-Key: a\0b"), {400}),
+    "NUL encoded": (request(b"/map/%00", CLOSE), {400}),
+    "bytes that are no UTF-8": (request(b"/map/\xff\xfe", CLOSE), {400}),
+    "bytes that are no UTF-8, encoded": (request(b"/map/%ff", CLOSE), {400}),
+    "a broken escape": (request(b"/map/%zz%", CLOSE), {401}),
+    "dot segments": (request(b"/map/../search/2/x", CLOSE), {400}),
+    "an address of 9 KB": (request(b"/map/" + b"x" * 9_000), {414}),
+    "an address of 1 MB": (b"GET /map/" + b"x" * 1_000_000, {414}),
+    "headers of 40 KB": (request(PATH, *[b"X-%d: " % n + b"y" * 1_000 for n in range(40)]), {431}),
+    "a header without end": (b"GET / HTTP/1.1\r\nX-Long: " + b"y" * 500_000, {431}),
+    "a header name without end": (b"GET / HTTP/1.1\r\n" + b"y" * 500_000, {431}),
+    "a body of 20 KB": (request(PATH, b"Content-Length: 20000", method=b"POST", body=b"z" * 20_000), {413}),
+    "chunks without end": (
+        request(PATH, b"Transfer-Encoding: chunked", method=b"POST", body=b"1000\r\n" + (b"z" * 4096 + b"\r\n1000\r\n") * 9),
+        {413},
+    ),
+    "two lengths": (request(PATH, b"Content-Length: 1", b"Content-Length: 2", method=b"POST", body=b"zz"), {400}),
+    "length and chunks": (
+        request(PATH, b"Content-Length: 5", b"Transfer-Encoding: chunked", method=b"POST", body=b"0\r\n\r\n"), {400},
+    ),
+    "a negative length": (request(PATH, b"Content-Length: -1", method=b"POST"), {400}),
+    "a folded header": (b"GET / HTTP/1.1\r\nHost: x\r\n X-Api-Key: y\r\n\r\n", {400}),
+    "a space before the colon": (request(PATH, b"X-Api-Key : y"), {400}),
+    "two keys in headers": (request(PATH, b"X-Api-Key: a", b"X-Api-Key: b", CLOSE), {401}),
+    "a key of 20 KB": (request(PATH, b"X-Api-Key: " + b"k" * 20_000, CLOSE), {401}),
+    "a key that is no ASCII": (request(PATH, "X-Api-Key: lké".encode(), CLOSE), {401}),
+    "CONNECT": (b"CONNECT host:443 HTTP/1.1\r\nHost: host\r\n\r\n", {400}),
+    "an offer to upgrade": (request(PATH, b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c"), {401}),
+    "an unknown method": (request(PATH, method=b"HACK"), {400}),
+    "a body that is too large, announced": (
+        request(PATH, b"Content-Length: 99999999999999999", b"Expect: 100-continue", method=b"POST"), {413},
+    ),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_hostile_requests_get_a_4xx_and_a_close(gateway, name):
+    data, expected = HOSTILE[name]
+    received = raw(gateway.port, data, timeout_s=4)
+    assert set(statuses(received)) == expected, received[:300]
+    assert received.count(b"Connection: close") == 1
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.binary(min_size=1, max_size=200),
+    st.sampled_from([b"", b"GET ", b"GET / HTTP/1.1\r\n", b"POST /v1/verify HTTP/1.1\r\n"]),
+)
+def test_any_bytes_get_a_4xx_or_a_close(gateway, noise, start):
+    received = raw(gateway.port, start + noise + b"\r\n\r\n", half_close=True)
+    assert all(status == 204 or 400 <= status < 500 for status in statuses(received)), received
+
+
+def test_a_client_that_may_send_its_body_is_told_to(gateway):
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=3) as connection:
+        head = b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 2\r\nExpect: 100-continue\r\nConnection: close\r\n\r\n"
+        connection.sendall(head)
+        assert connection.recv(1000) == b"HTTP/1.1 100 Continue\r\n\r\n"
+        connection.sendall(b"{}")
+        assert statuses(connection.recv(10_000)) == [400]
+
+
+def test_pipelined_requests_are_answered_in_their_order(people, gateway, http):
+    string = string_of(people.key).encode()
+    wait_until(lambda: http.ask("/nowhere", x_api_key=string.decode()).status == 404, within_s=2)
+    tile = b"/map/1/tile/basic/main/3/%d/2.png"
+    many = []
+    for n in range(60):  # slow tiles and quick refusals by turns
+        path = tile % (n % 8) if n % 3 == 0 else b"/map/1/x" if n % 3 == 1 else b"/livez"
+        many.append(request(path, b"X-Api-Key: " + string, b"Tracking-ID: n-%d" % n))
+    received = raw(gateway.port, b"".join(many) + request(b"/map/1/last", CLOSE), timeout_s=15)
+    assert statuses(received) == [[200, 404, 200][n % 3] for n in range(60)] + [401]
+    ids = [int(part.split(b"\r\n")[0]) for part in received.split(b"Tracking-ID: n-")[1:]]
+    assert ids == [n for n in range(60) if n % 3 != 2]
+
+
+def test_a_thousand_pipelined_requests_are_all_answered(gateway):
+    received = raw(gateway.port, request() * 999 + request(PATH, CLOSE), timeout_s=15)
+    assert statuses(received) == [401] * 1000
+
+
+def test_a_half_closed_connection_gets_its_answers(people, gateway, http):
+    string = string_of(people.key).encode()
+    wait_until(lambda: http.ask("/nowhere", x_api_key=string.decode()).status == 404, within_s=2)
+    tile = request(b"/map/1/tile/basic/main/4/3/2.png", b"X-Api-Key: " + string)
+    assert statuses(raw(gateway.port, tile * 2, half_close=True)) == [200, 200]
+    assert raw(gateway.port, b"GET / HTT", half_close=True) == b""
+    assert raw(gateway.port, b"", half_close=True) == b""
+
+
+def test_a_client_that_does_not_read_does_not_fill_the_memory(people, gateway, http):
+    string = string_of(people.key).encode()
+    wait_until(lambda: http.ask("/nowhere", x_api_key=string.decode()).status == 404, within_s=2)
+    with socket.create_connection(("127.0.0.1", gateway.port), timeout=2) as greedy:
+        greedy.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        tile = request(b"/map/1/tile/basic/main/0/0/0.png", b"X-Api-Key: " + string)
+        with pytest.raises(TimeoutError):  # reading stops where writing does
+            greedy.sendall(tile * 500_000)
+        assert http.ask("/livez").status == 200
+
+
+def test_slow_senders_are_told_and_idle_ones_closed(own_gateway):
+    gateway = own_gateway(GATEWAY_PATIENCE_SECONDS="2").start()
+    slow, idle, dripping = (socket.create_connection(("127.0.0.1", gateway.port), timeout=20) for _ in range(3))
+    slow.sendall(b"GET /map/1/x HTTP/1.1\r\nHost:")
+    stopping = threading.Event()
+
+    def drip():
+        dripping.sendall(b"POST /v1/verify HTTP/1.1\r\nContent-Length: 999\r\n\r\n")
+        while not stopping.wait(0.5):
+            try:
+                dripping.sendall(b"x")
+            except OSError:
+                return
+
+    thread = threading.Thread(target=drip)
+    thread.start()
+    began = time.monotonic()
+    assert statuses(slow.recv(10_000)) == [408]
+    assert 1.5 < time.monotonic() - began < 4
+    assert idle.recv(10_000) == b""
+    assert statuses(dripping.recv(10_000)) == [408]
+    stopping.set()
+    thread.join()
+    for connection in (slow, idle, dripping):
+        connection.close()
+    assert gateway.http().ask("/livez").status == 200
+
+
+def test_the_log_holds_no_key_whatever_comes(people, gateway, http):
+    string = string_of(people.key)
+    for data in (
+        request(b"/map/1/x?key=" + string.encode(), CLOSE),
+        request(b"/map/\xff?key=" + string.encode(), CLOSE),
+        request(PATH, b"X-Api-Key: " + string.encode() + b"\0"),
+        request(PATH, b"Authorization: Bearer " + string.encode(), b"Authorization: Bearer " + string.encode(), CLOSE),
+        request(
+            b"/v1/verify", b"Content-Length: 50", CLOSE, method=b"POST", body=b'{"key": "' + string.encode() + b'"'
+        ),
+    ):
+        raw(gateway.port, data, half_close=True)
+    assert string not in gateway.log()
+    assert "Traceback" not in gateway.log()
+    gateway.wait_shipped()
+    assert all(string.encode() not in path.read_bytes() for path in gateway.folder.iterdir())
