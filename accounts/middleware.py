@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
+from django.utils import timezone
 
 SESSION_KEY = "organization"
 
@@ -22,6 +23,8 @@ def organization(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
             found = [m for m in request.memberships if m.organization.public_id == chosen] or request.memberships
             if found:
                 request.membership, request.organization = found[0], found[0].organization
-        return get_response(request)
+        zone = request.organization.zone if request.organization else None
+        with timezone.override(zone):  # times that people type are those of their organisation
+            return get_response(request)
 
     return middleware

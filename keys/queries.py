@@ -148,10 +148,11 @@ def key_list(
     )
 
 
-def key_row(key: ApiKey) -> KeyRow:
-    """Return one key as the list shows it."""
+def one_row(key: ApiKey) -> dict[str, Any]:
+    """Return one key as the list shows it: `row`, and `rows` with it alone."""
     names = dict(Product.objects.values_list("pk", "name"))
-    return _row(_with_parts(with_state(ApiKey.objects.filter(pk=key.pk))).get(), names)
+    row = _row(_with_parts(with_state(ApiKey.objects.filter(pk=key.pk))).get(), names)
+    return {"row": row, "rows": (row,)}
 
 
 def _narrow(keys: QuerySet[ApiKey], query: str, product: str) -> QuerySet[ApiKey]:

@@ -46,7 +46,7 @@ class Page:
         return found[0]
 
     def texts(self, selector: str) -> list[str]:
-        return [" ".join(element.text_content().split()) for element in self.all(selector)]
+        return [" ".join(" ".join(element.itertext()).split()) for element in self.all(selector)]
 
     def fields(self, selector: str = "main form") -> dict[str, Any]:
         """What the form would send as it stands."""
@@ -72,11 +72,11 @@ class Browser:
     def post(self, url: str, data: dict[str, Any] | None = None, *, htmx: bool | str = False, follow: bool = False) -> Page:
         return Page(self.client.post(url, data or {}, headers=_headers(htmx), follow=follow))
 
-    def submit(self, url: str, *, htmx: bool | str = False, follow: bool = False, selector: str = "form[method=post]", **changes: Any) -> Page:
+    def submit(self, url: str, *, htmx: bool | str = False, follow: bool = False, selector: str = "form[method=post]:not(.copy-form)", **changes: Any) -> Page:
         """Open a page with a form, change some fields, send it to where it says."""
         page = self.get(url, htmx=htmx)
         assert page.status == 200, (page.status, page.text[:300])
-        form = page.one(selector)
+        form = page.one(f"main {selector}" if page.all("main") else selector)
         data = _values(form) | changes
         return self.post(form.get("action") or url, data, htmx=htmx, follow=follow)
 

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils import timezone
 from django.utils.html import format_html
-from django.utils.safestring import SafeString
+from django.utils.safestring import SafeString, mark_safe
 
 from dashboard import htmx
 
@@ -74,7 +74,7 @@ def moment(context: template.Context, value: dt.datetime | None, style: str = "d
         '<time datetime="{}" title="{}"{}>{}</time>',
         value.isoformat(timespec="seconds"),
         _full(local, now),
-        format_html(" data-ago") if style == "ago" else "",
+        mark_safe(" data-ago") if style == "ago" else "",
         words,
     )
 

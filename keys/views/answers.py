@@ -52,7 +52,7 @@ def changed(request: MemberRequest, key: ApiKey, message: str) -> HttpResponse:
     if not htmx.comes_from(request, reverse("keys:list")):
         messages.success(request, message)
         return redirect("keys:detail", key.public_id)
-    response = render(request, "keys/_row.html", {"row": queries.key_row(key)})
+    response = render(request, "keys/_row.html", queries.one_row(key))
     return htmx.announce(htmx.swap(response, f"#{key.public_id}"), message, **{"close-dialog": True})
 
 

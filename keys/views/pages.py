@@ -43,7 +43,7 @@ def detail(request: MemberRequest, public_id: str) -> HttpResponse:
     context = {
         "tab": "keys",
         "key": key,
-        "row": queries.key_row(key),
+        **queries.one_row(key),
         "secrets": key.secrets.select_related("created_by"),
         "limits": queries.limits(key),
         "events": queries.history(key),

@@ -102,7 +102,7 @@ def _rotated(request: MemberRequest, key: ApiKey) -> HttpResponse:
     """Show the outcome with the new key to copy; in the list also the changed row."""
     context = {
         "key": key,
-        "row": queries.key_row(key),
+        **queries.one_row(key),
         "in_list": htmx.comes_from(request, reverse("keys:list")),
         "tab": "keys",
     }
