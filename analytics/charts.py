@@ -225,15 +225,16 @@ def _hour_label(at: dt.datetime) -> tuple[str, str]:
 
 @dataclass(frozen=True, slots=True)
 class Sketch:
-    """A small drawing of 28 pins: what passed, what came on an old string, what was refused, on the same pin."""
+    """A small drawing of pins, `width` units wide: what passed, what came on an old string, what was refused, on the same pin."""
 
     passed: str
     old: str
     refused: str
+    width: int
 
 
 def sketch(passed: Sequence[int], old: Sequence[int] = (), refused: Sequence[int] = ()) -> Sketch:
-    """Draw up to 28 pins, scaled to the highest."""
+    """Draw pins, scaled to the highest."""
     old = old or [0] * len(passed)
     refused = refused or [0] * len(passed)
     sums = [sum(pin) for pin in zip(passed, old, refused, strict=True)]
@@ -243,13 +244,17 @@ def sketch(passed: Sequence[int], old: Sequence[int] = (), refused: Sequence[int
         passed=pins(passed, floor=old),
         old=pins(old),
         refused=pins(refused, floor=answered),
+        width=len(passed) * PIN_STEP - (PIN_STEP - PIN_WIDTH),
     )
 
 
-def gather(values: Sequence[int], columns: int, pins: int = SKETCH_PINS) -> list[int]:
-    """Sum values of `columns` buckets into pins of about equal width; buckets that have not begun leave their pins empty."""
-    pins = min(pins, columns) or 1
-    gathered = [0] * pins
+def gather(values: Sequence[int], columns: int, most: int = SKETCH_PINS) -> list[int]:
+    """Sum values of `columns` buckets into at most `most` pins, each of the same number of buckets but for the last.
+
+    Buckets that have not begun leave their pins empty.
+    """
+    each = -(-columns // most) or 1
+    gathered = [0] * (-(-columns // each) or 1)
     for index, value in enumerate(values):
-        gathered[index * pins // columns] += value
+        gathered[index // each] += value
     return gathered

@@ -1,6 +1,7 @@
 """Drawings as geometry."""
 
 import re
+from itertools import pairwise
 
 import pytest
 from hypothesis import given
@@ -19,7 +20,7 @@ def test_an_axis_ends_just_above_the_highest_value_with_few_whole_steps(highest)
     assert 3 <= len(marks) <= 6
     assert marks[0] == 0
     assert marks[-1] == top
-    assert len({b - a for a, b in zip(marks, marks[1:], strict=False)}) == 1
+    assert len({b - a for a, b in pairwise(marks)}) == 1
 
 
 @given(counts, st.integers(0, 40))
