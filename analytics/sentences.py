@@ -52,8 +52,8 @@ def lead(filters: Filters, totals: Counts, before: Counts, failures: list[Failur
 
 
 def _trend(what: str, now: int, before: int) -> str:
-    if not now and not before:
-        return f"There were no {_lower(what)}, nor in the period before."
+    if not now:
+        return f"There were no {_lower(what)}{'' if before else ', nor in the period before'}."
     if not before:
         return f"There were no {_lower(what)} in the period before."
     if now == before:
@@ -73,7 +73,7 @@ def _breached(totals: Counts) -> str:
 
 def _failed(totals: Counts, failed: int, failures: list[Failure], worst: dt.date | None) -> str:
     if not failed:
-        return "None failed."
+        return "Every request was answered well." if not totals.failed else ""
     text = f"{_one_in(failed, totals.requests)} failed"
     if worst:
         text += f", most of them on {worst:%A} {worst.day} {worst:%B}"
