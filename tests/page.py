@@ -69,10 +69,20 @@ class Browser:
     def get(self, url: str, *, htmx: bool | str = False, **query: Any) -> Page:
         return Page(self.client.get(url, query, headers=_headers(htmx)))
 
-    def post(self, url: str, data: dict[str, Any] | None = None, *, htmx: bool | str = False, follow: bool = False) -> Page:
+    def post(
+        self, url: str, data: dict[str, Any] | None = None, *, htmx: bool | str = False, follow: bool = False
+    ) -> Page:
         return Page(self.client.post(url, data or {}, headers=_headers(htmx), follow=follow))
 
-    def submit(self, url: str, *, htmx: bool | str = False, follow: bool = False, selector: str = "form[method=post]:not(.copy-form)", **changes: Any) -> Page:
+    def submit(
+        self,
+        url: str,
+        *,
+        htmx: bool | str = False,
+        follow: bool = False,
+        selector: str = "form[method=post]:not(.copy-form)",
+        **changes: Any,
+    ) -> Page:
         """Open a page with a form, change some fields, send it to where it says."""
         page = self.get(url, htmx=htmx)
         assert page.status == 200, (page.status, page.text[:300])

@@ -13,7 +13,7 @@ from django.utils import timezone
 
 from analytics.models import RequestRecord, UsageHour
 from dashboard.demo.cast import CUSTOMERS, KeySpec
-from gateway import usage
+import gateway.usage as gateway_usage
 from keys.models import ApiKey, KeySecret, Product
 
 DAYS = 90
@@ -48,14 +48,14 @@ def fill() -> int:
             _mark_used(key, mine)
     connection.ensure_connection()
     with connection.connection.transaction():
-        usage.add(connection.connection, deltas)
+        gateway_usage.add(connection.connection, deltas)
     RequestRecord.objects.bulk_create(_records(deltas, now))
     return requests
 
 
 def _deltas(
     key: ApiKey, spec: KeySpec, products: dict[str, int], start: dt.datetime, end: dt.datetime
-) -> Iterator[usage.Delta]:
+) -> Iterator[gateway_usage.Delta]:
     limits = {each.product.code: each.limit for each in key.key_products.all()}
     secrets = sorted(key.secrets.all(), key=lambda secret: secret.number)
     moment = max(start, key.created_at.replace(minute=0, second=0, microsecond=0) + HOUR)
@@ -80,7 +80,7 @@ def _deltas(
 def _delta(
     key: ApiKey, spec: KeySpec, code: str, product_id: int, moment: dt.datetime, step: dt.timedelta,
     count: int, limit: int, secret_number: int, dice: random.Random, end: dt.datetime,
-) -> usage.Delta:  # fmt: skip
+) -> gateway_usage.Delta:  # fmt: skip
     reasons: dict[tuple[int, str], int] = {}
     dead = _dead_outcome(key, moment)
     if dead:
@@ -105,7 +105,7 @@ def _delta(
         if not over
         else limit + math.ceil(dice.uniform(1, limit * 0.4))
     )
-    return usage.Delta(
+    return gateway_usage.Delta(
         organization_id=key.organization_id,
         key_id=key.pk,
         product_id=product_id,
@@ -148,7 +148,7 @@ def _secret_number(secrets: list[KeySecret], moment: dt.datetime, dice: random.R
     return alive[-1 if dice.random() < hours / 4 else -2].number
 
 
-def _mark_used(key: ApiKey, deltas: list[usage.Delta]) -> None:
+def _mark_used(key: ApiKey, deltas: list[gateway_usage.Delta]) -> None:
     """Move `last_used_at` forward, as the shipper does."""
     for number in {delta.secret_number for delta in deltas}:
         used = [delta for delta in deltas if delta.secret_number == number and delta.requests > delta.errors_4xx]
@@ -158,7 +158,7 @@ def _mark_used(key: ApiKey, deltas: list[usage.Delta]) -> None:
             ApiKey.objects.filter(pk=key.pk).update(last_used_at=last)
 
 
-def _records(deltas: list[usage.Delta], now: dt.datetime) -> Iterator[RequestRecord]:
+def _records(deltas: list[gateway_usage.Delta], now: dt.datetime) -> Iterator[RequestRecord]:
     """Single requests of the last hours, for support to look at."""
     for delta in deltas:
         if now - delta.minute > 6 * HOUR:

@@ -62,14 +62,15 @@ def number(value: float | None) -> str:
 def moment(context: template.Context, value: dt.datetime | None, style: str = "day") -> SafeString | str:
     """A point in time as `<time>`, in the organisation's zone.
 
-    Styles: `day` (12 Mar 2024; today and yesterday with the time), `full` (to the second), `ago` (4 s ago, later as `day`).
+    Styles: `day` (12 Mar 2024; today and yesterday with the time), `said` (the same inside a sentence), `full` (to the second),
+    `ago` (4 s ago, later as `day`).
     """
     if value is None:
-        return "Never"
+        return "never" if style == "said" else "Never"
     organization = context.get("organization")
     local = value.astimezone(organization.zone if organization else dt.UTC)
     now = timezone.now().astimezone(local.tzinfo)
-    words = {"day": _day, "full": _full, "ago": _ago}[style](local, now)
+    words = {"day": _day, "said": _said, "full": _full, "ago": _ago}[style](local, now)
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
         value.isoformat(timespec="seconds"),
@@ -92,6 +93,11 @@ def _day(local: dt.datetime, now: dt.datetime) -> str:
     if days == -1:
         return f"Tomorrow, {local:%H:%M}"
     return f"{local.day} {local:%b %Y}"
+
+
+def _said(local: dt.datetime, now: dt.datetime) -> str:
+    words = _day(local, now)
+    return words[0].lower() + words[1:]
 
 
 def _ago(local: dt.datetime, now: dt.datetime) -> str:
@@ -139,7 +145,7 @@ def address(context: template.Context, **changes: Any) -> str:
 @register.simple_tag
 def opens_dialog(url: str) -> SafeString:
     """Attributes of a link whose page htmx shows in the dialog."""
-    return format_html('href="{}" hx-get="{}" hx-target="#dialog"', url, url)
+    return format_html('href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML"', url, url)
 
 
 @register.simple_tag(takes_context=True)
@@ -147,6 +153,8 @@ def submits_to(context: template.Context, url: str) -> SafeString:
     """Attributes of a form; in the dialog its answer is swapped into the dialog or wherever the server says."""
     if htmx.wants_fragment(context["request"]):
         return format_html(
-            'method="post" action="{}" hx-post="{}" hx-target="#dialog" hx-disabled-elt="find [type=submit]"', url, url
+            'method="post" action="{}" hx-post="{}" hx-target="#dialog" hx-swap="innerHTML" hx-disabled-elt="find [type=submit]"',
+            url,
+            url,
         )
     return format_html('method="post" action="{}"', url)

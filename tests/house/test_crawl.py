@@ -5,8 +5,8 @@ from collections import deque
 from urllib.parse import urldefrag, urljoin, urlsplit
 
 import pytest
-from django.core import serializers
 from django.apps import apps
+from django.core import serializers
 
 from tests.factories import KeyFactory, string_of
 
@@ -36,8 +36,16 @@ def crawl(browser, start: str, most: int = 400) -> dict[str, str]:
             continue
         for link in page.all("a[href]"):
             target = urldefrag(urljoin(url, link.get("href"))).url
-            if not urlsplit(target).netloc and target.startswith("/") and not target.startswith(("/static/", "/admin/jsi18n")):
-                if target.count("?") and pages and sum(known.split("?")[0] == target.split("?")[0] for known in pages) > 12:
+            if (
+                not urlsplit(target).netloc
+                and target.startswith("/")
+                and not target.startswith(("/static/", "/admin/jsi18n"))
+            ):
+                if (
+                    target.count("?")
+                    and pages
+                    and sum(known.split("?")[0] == target.split("?")[0] for known in pages) > 12
+                ):
                     continue  # enough of one page's filters
                 waiting.append(target)
     return pages

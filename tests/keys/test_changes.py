@@ -83,7 +83,10 @@ def test_sending_the_form_twice_makes_one_key(cast, ada):
 def test_editing_changes_name_products_and_domains_and_keeps_limits(cast, ada):
     cast.key.key_products.filter(product__code="search").update(qps_limit=50)
     page = ada.submit(
-        f"/keys/{cast.key.public_id}/edit/", name="Fleet", products=ids("search", "routing"), allowed_domains="münchen.example"
+        f"/keys/{cast.key.public_id}/edit/",
+        name="Fleet",
+        products=ids("search", "routing"),
+        allowed_domains="münchen.example",
     )
     assert page.status == 302
     cast.key.refresh_from_db()

@@ -54,8 +54,8 @@ def test_one_request_waits_per_product(cast, ada):
     page = ask(ada, cast.key, qps=60)
     assert page.status == 422
     assert "is waiting already" in page
+    wish = QpsRequest.objects.get()
     with pytest.raises(IntegrityError), transaction.atomic():
-        wish = QpsRequest.objects.get()
         QpsRequest.objects.create(key=wish.key, product=wish.product, current=5, requested=7, reason="x")
 
 

@@ -115,7 +115,11 @@ def test_another_time_is_in_the_organisations_zone_and_at_most_thirty_days_away(
 
 def test_a_repeated_submit_rotates_once(cast, ada):
     page = ada.get(f"/keys/{cast.key.public_id}/rotate/?step=2")
-    fields = {"delay": "1", "version": page.one("[name=version]").get("value"), "token": page.one("[name=token]").get("value")}
+    fields = {
+        "delay": "1",
+        "version": page.one("[name=version]").get("value"),
+        "token": page.one("[name=token]").get("value"),
+    }
     url = f"/keys/{cast.key.public_id}/rotate/"
     assert ada.post(url, fields).status == ada.post(url, fields).status == 200
     assert cast.key.secrets.count() == 2

@@ -55,7 +55,11 @@ def test_a_hint_shows_ten_characters():
 
 def test_digests_differ_by_pepper_and_by_string():
     string = tokens.make()
-    digests = {tokens.digest(string, b"a" * 32), tokens.digest(string, b"b" * 32), tokens.digest(tokens.make(), b"a" * 32)}
+    digests = {
+        tokens.digest(string, b"a" * 32),
+        tokens.digest(string, b"b" * 32),
+        tokens.digest(tokens.make(), b"a" * 32),
+    }
     assert len(digests) == 3
     assert {len(digest) for digest in digests} == {32}
 
@@ -72,7 +76,16 @@ def test_a_keyring_is_read_with_its_newest_key_current():
 
 
 @pytest.mark.parametrize(
-    "text", ["", "nonsense", f"0:{encoded(b'a')}", f"256:{encoded(b'a')}", f"1:{encoded(b'a')},1:{encoded(b'b')}", "1:c2hvcnQ=", "1:%%%"]
+    "text",
+    [
+        "",
+        "nonsense",
+        f"0:{encoded(b'a')}",
+        f"256:{encoded(b'a')}",
+        f"1:{encoded(b'a')},1:{encoded(b'b')}",
+        "1:c2hvcnQ=",
+        "1:%%%",
+    ],
 )
 def test_a_wrong_keyring_is_refused_by_name(text):
     with pytest.raises(tokens.KeyringError, match="KEY_PEPPERS"):

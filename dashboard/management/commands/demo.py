@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import socket
 import subprocess
 import sys
 import threading
@@ -46,6 +47,8 @@ class Command(BaseCommand):
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
             signal.signal(name, lambda *_: ended.set())
         port, gateway_port = os.environ.get("PORT", "8000"), os.environ.get("GATEWAY_PORT", "8001")
+        for taken in filter(_is_taken, (port, gateway_port)):
+            raise CommandError(f"Port {taken} is taken: another demo? Choose others with PORT and GATEWAY_PORT.")
         self._prepare()
         children = [self._dashboard(port, gateway_port), self._gateway(gateway_port)]
         try:
@@ -72,7 +75,7 @@ class Command(BaseCommand):
         host = os.environ.get("HOST", "127.0.0.1")
         return self._start(
             [sys.executable, "-m", "granian", "--interface", "wsgi", "--host", host, "--port", port]
-            + ["--workers", "1", "--blocking-threads", "8", "--workers-kill-timeout", "10", "--log-level", "warning"]
+            + ["--workers", "1", "--blocking-threads", "4", "--workers-kill-timeout", "10", "--log-level", "warning"]
             + ["dashboard.wsgi:application"],
             GATEWAY_URL=os.environ.get("GATEWAY_URL", f"http://localhost:{gateway_port}"),
         )
@@ -148,3 +151,13 @@ def _is_ready(url: str) -> bool:
             return bool(answer.status == 200)
     except (urllib.error.URLError, OSError):
         return False
+
+
+def _is_taken(port: str) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((os.environ.get("HOST", "127.0.0.1"), int(port)))
+        except OSError:
+            return True
+    return False
