@@ -10,7 +10,15 @@ from django.test import Client
 from tests import factories
 from tests.page import Browser
 
-KEPT_TABLES = {"keys_product", "keys_route", "gateway_feed", "gateway_journal", "django_content_type", "auth_permission", "django_migrations"}
+KEPT_TABLES = {
+    "keys_product",
+    "keys_route",
+    "gateway_feed",
+    "gateway_journal",
+    "django_content_type",
+    "auth_permission",
+    "django_migrations",
+}
 
 
 @pytest.fixture(scope="session", autouse=True)

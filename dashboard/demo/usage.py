@@ -11,9 +11,9 @@ from collections.abc import Iterator
 from django.db import connection
 from django.utils import timezone
 
+import gateway.usage as gateway_usage
 from analytics.models import RequestRecord, UsageHour
 from dashboard.demo.cast import CUSTOMERS, KeySpec
-import gateway.usage as gateway_usage
 from keys.models import ApiKey, KeySecret, Product
 
 DAYS = 90
