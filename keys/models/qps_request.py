@@ -86,10 +86,8 @@ class QpsRequest(models.Model):
         if not key.organization.is_enterprise:
             raise NotInPlan("QPS management is part of the plan Enterprise.")
         with transaction.atomic():
-            locked = KeyProduct.objects.select_for_update(of=("self",)).filter(
-                key=key, product=product, key__deleted_at=None
-            )
-            key_product = locked.select_related("product").first()
+            key.lock()
+            key_product = KeyProduct.objects.filter(key=key, product=product, key__deleted_at=None).first()
             if key_product is None:
                 raise Refusal(f"{product} is not assigned to this key.")
             if key.qps_requests.pending().filter(product=product).exists():
@@ -121,7 +119,8 @@ class QpsRequest(models.Model):
 
     def _decide(self, state: State, *, by: User, note: str, at: dt.datetime | None, as_staff: bool) -> None:
         with transaction.atomic():
-            fresh = QpsRequest.objects.select_for_update(of=("self",)).get(pk=self.pk)
+            self.key.lock()
+            fresh = QpsRequest.objects.get(pk=self.pk)
             if fresh.state != self.State.PENDING:
                 raise Refusal(f"This request was {fresh.get_state_display().lower()} already.")
             self.state, self.decided_by, self.decided_at, self.note = state, by, at or timezone.now(), note

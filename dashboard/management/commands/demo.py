@@ -70,6 +70,7 @@ class Command(BaseCommand):
             self.stdout.write("Making three customers with 90 days of usage …")
             seed.seed()
         usage.fill()
+        call_command("housekeeping", verbosity=0)
 
     def _dashboard(self, port: str, gateway_port: str) -> subprocess.Popen[bytes]:
         host = os.environ.get("HOST", "127.0.0.1")

@@ -1,0 +1,55 @@
+"""Forget what is kept no longer: run it once a day."""
+
+import datetime as dt
+from typing import Any
+
+from django.conf import settings
+from django.contrib.sessions.models import Session
+from django.core.management.base import BaseCommand
+from django.db import connection, models
+from django.utils import timezone
+
+from analytics.models import RequestRecord, UsageDay, UsageError, UsageHour, UsageMinute
+from keys.models import GatewayChange, GatewayNode, Submission
+
+BATCH = 10_000
+
+KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
+    (UsageMinute, "minute", dt.timedelta(days=35)),
+    (UsageHour, "hour", dt.timedelta(days=400)),
+    (UsageError, "hour", dt.timedelta(days=400)),
+    (UsageDay, "date", dt.timedelta(days=5 * 366)),
+    (RequestRecord, "at", dt.timedelta(days=settings.REQUEST_LOG_DAYS)),
+    (GatewayChange, "at", dt.timedelta(days=2)),
+    (GatewayNode, "seen_at", dt.timedelta(days=1)),
+    (Submission, "at", dt.timedelta(days=30)),
+    (Session, "expire_date", dt.timedelta(0)),
+)
+"""What is kept how long, by which column. A gateway that is more than two days behind takes a new snapshot."""
+
+
+class Command(BaseCommand):
+    """Delete in batches, each in a transaction of its own, so that nobody waits long for a lock."""
+
+    help = __doc__
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        """Delete what is older than it is kept and say how much that was."""
+        now = timezone.now()
+        for model, column, kept in KEPT:
+            if gone := _delete_before(model, column, now - kept):
+                self.stdout.write(f"{model._meta.db_table}: {gone:,} rows")
+
+
+def _delete_before(model: type[models.Model], column: str, before: dt.datetime) -> int:
+    table, gone = connection.ops.quote_name(model._meta.db_table), 0
+    while True:
+        with connection.cursor() as cursor:
+            cursor.execute(
+                f"DELETE FROM {table} WHERE ctid = ANY(ARRAY("  # noqa: S608  (names of our own models)
+                f"SELECT ctid FROM {table} WHERE {connection.ops.quote_name(column)} < %s LIMIT {BATCH}))",
+                [before],
+            )
+            gone += cursor.rowcount
+            if cursor.rowcount < BATCH:
+                return gone
