@@ -4,6 +4,9 @@ from typing import ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
 from django.http import HttpRequest
+from django.shortcuts import resolve_url
+
+from accounts.requests import PersonRequest
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -20,6 +23,12 @@ class AccountAdapter(DefaultAccountAdapter):
         "rate_limited": "Too many attempts. Wait a minute, then try again.",
         "too_many_login_attempts": "Too many attempts with this address. Wait five minutes, then try again.",
     }
+
+    def get_login_redirect_url(self, request: PersonRequest) -> str:
+        """Lead the provider's people, who belong to no customer, to the support desk."""
+        if request.user.is_staff and not request.user.memberships.exists():
+            return resolve_url("support:search")
+        return str(super().get_login_redirect_url(request))
 
     def logout(self, request: HttpRequest) -> None:
         """Sign out, but never by following a link.

@@ -97,6 +97,7 @@ class Organization(models.Model):
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")
 
     class Meta:
+        verbose_name = "organisation"
         ordering = ["name", "pk"]
 
     def __str__(self) -> str:

@@ -124,3 +124,7 @@ def test_every_form_refuses_a_missing_token(cast, path):
     assert page.status == 403
     assert "This form was not accepted" in page
     assert is_signed_in(Browser(client))
+
+
+def test_the_providers_people_land_at_the_support_desk(cast):
+    assert sign_in(stranger(), cast.sam.email)["Location"] == "/support/"
