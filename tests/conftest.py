@@ -10,6 +10,8 @@ from django.test import Client
 from tests import factories
 from tests.page import Browser
 
+pytest_plugins = ["tests.demo.running"]
+
 KEPT_TABLES = {
     "keys_product",
     "keys_route",

@@ -37,6 +37,10 @@ class Http:
     def __init__(self, port: int, timeout_s: float = 10) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout_s)
 
+    def connect(self) -> None:
+        """Open the connection before the first request."""
+        self._connection.connect()
+
     def ask(self, path: str, *, method: str = "GET", body: bytes | None = None, **headers: str) -> Answer:
         """Send one request. Header names are keywords: `x_api_key="…"`."""
         named = {name.replace("_", "-"): value for name, value in headers.items()}
