@@ -2,6 +2,7 @@
 
 import http.cookiejar
 import json
+import time
 import urllib.request
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -45,6 +46,7 @@ class Wire:
     def __init__(self, site: str) -> None:
         self.site = site
         self.jar = http.cookiejar.CookieJar()
+        self.posted_at = 0.0
         self._opener = urllib.request.build_opener(urllib.request.HTTPCookieProcessor(self.jar), _AsItCame)
 
     def get(self, url: str, query: Mapping[str, Any] | None = None, *, headers: Mapping[str, str] = {}) -> Response:
@@ -53,6 +55,7 @@ class Wire:
     def post(
         self, url: str, data: Mapping[str, Any], *, headers: Mapping[str, str] = {}, follow: bool = False
     ) -> Response:
+        self.posted_at = time.monotonic()
         response = self._send("POST", url, urlencode(data, doseq=True).encode(), headers)
         while follow and 300 <= response.status_code < 400:
             response = self._send("GET", urljoin(response.url, response["Location"]), None, headers)
@@ -79,8 +82,13 @@ class Person(Browser):
         self.demo = demo
         self.email = email
 
+    @property
+    def sent_at(self) -> float:
+        """When the last form was sent."""
+        return self.client.posted_at
+
     def sign_in(self, password: str, **more: str) -> "Person":
-        page = self.submit("/accounts/login/", selector="form", login=self.email, password=password, **more)
+        page = self.submit("/accounts/login/", selector="form", **{"login": self.email, "password": password, **more})
         assert page.status == 302, page.text
         return self
 
