@@ -153,7 +153,7 @@ def submits_to(context: template.Context, url: str) -> SafeString:
     """Attributes of a form; in the dialog its answer is swapped into the dialog or wherever the server says."""
     if htmx.wants_fragment(context["request"]):
         return format_html(
-            'method="post" action="{}" hx-post="{}" hx-target="#dialog" hx-swap="innerHTML" hx-disabled-elt="find [type=submit]"',
+            'method="post" action="{}" hx-post="{}" hx-target="#dialog" hx-swap="innerHTML" hx-disabled-elt="find [type=submit]" hx-disinherit="hx-disabled-elt"',
             url,
             url,
         )

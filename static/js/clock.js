@@ -16,7 +16,7 @@
     if (document.hidden) return;
     const now = Date.now();
     for (const time of document.querySelectorAll("time[data-countdown]")) {
-      time.textContent = left(Math.max(0, Math.round((Date.parse(time.dateTime) - now) / 1000)));
+      time.textContent = left(Math.max(0, Math.floor((Date.parse(time.dateTime) - now) / 1000)));
     }
     for (const time of document.querySelectorAll("time[data-ago]")) {
       const words = ago(Math.max(0, Math.round((now - Date.parse(time.dateTime)) / 1000)));
