@@ -8,14 +8,14 @@ from django.db import connection
 
 from keys.models import ApiKey
 
-LIVE = dt.timedelta(seconds=60)
+LIVE_SECONDS = 60
 """A gateway that has said nothing for so long is gone; one that is merely stopped answers nobody before it has caught up."""
 
 _SQL = """
 WITH change AS (
     SELECT number, at FROM gateway_change WHERE key_id = %s ORDER BY number DESC LIMIT 1
 ), node AS (
-    SELECT name, started_at FROM gateway_node WHERE seen_at > now() - %s
+    SELECT name, started_at FROM gateway_node WHERE seen_at > now() - make_interval(secs => %s)
 )
 SELECT change.at, node.name,
        CASE WHEN node.started_at > change.at THEN change.at  -- it has never known anything else
@@ -42,7 +42,7 @@ class Receipt:
 def latest(key: ApiKey) -> Receipt | None:
     """Return the receipt of a key's last change; None when the change is no longer in the feed (two days)."""
     with connection.cursor() as cursor:
-        cursor.execute(_SQL, [key.pk, LIVE])
+        cursor.execute(_SQL, [key.pk, LIVE_SECONDS])
         rows = cursor.fetchall()
     if not rows:
         return None

@@ -46,6 +46,9 @@ class GatewayAck(models.Model):
     class Meta:
         db_table = "gateway_ack"
 
+    def __str__(self) -> str:
+        return f"{self.node} {self.number}"
+
 
 class GatewayNode(models.Model):
     """A gateway process: which change it has applied, and until when its usage is in the database."""
