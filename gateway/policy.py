@@ -179,6 +179,8 @@ class _Follower(threading.Thread):
             has_news = self._poll(connection)
             self._times.polled_at = began_at
             self._note_success()
+            if has_news:
+                policy_sql.acknowledge(connection, self._config.name, self._number or 0)
             if has_news or began_at - self._reported_at >= REPORT_S:
                 policy_sql.report(connection, self._config.name, self._number or 0, is_first=self._reported_at < 0)
                 self._reported_at = began_at

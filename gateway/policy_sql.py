@@ -28,6 +28,9 @@ FROM gateway_policy
 _ORGANIZATIONS = "SELECT id, public_id, suspended_at IS NOT NULL FROM accounts_organization"
 _PRODUCTS = "SELECT id, code, name, default_qps, extract(epoch FROM retired_at)::float8 FROM keys_product"
 _ROUTES = "SELECT product_id, path_prefix FROM keys_route"
+_ACKNOWLEDGE = """
+INSERT INTO gateway_ack (node, number, at) VALUES (%s, %s, clock_timestamp()) ON CONFLICT DO NOTHING
+"""
 _REPORT = """
 INSERT INTO gateway_node AS n (name, started_at, seen_at, applied_number, applied_at)
 VALUES (%(name)s, clock_timestamp(), clock_timestamp(), %(number)s, clock_timestamp())
@@ -157,6 +160,11 @@ def _read_catalogue(connection: Connection) -> Catalogue:
 
 def _read_organizations(rows: Iterable[tuple[Any, ...]]) -> dict[int, Organization]:
     return {row[0]: Organization(row[1], row[2]) for row in rows}
+
+
+def acknowledge(connection: Connection, name: str, number: int) -> None:
+    """Say when all changes up to a number began to hold in this gateway, by the database's clock."""
+    connection.execute(_ACKNOWLEDGE, (name, number))
 
 
 def report(connection: Connection, name: str, number: int, *, is_first: bool) -> None:

@@ -9,6 +9,7 @@ urlpatterns = [
     path("", pages.key_list, name="list"),
     path("create/", changes.create, name="create"),
     path("<str:public_id>/", pages.detail, name="detail"),
+    path("<str:public_id>/receipt/", pages.receipt, name="receipt"),
     path("<str:public_id>/edit/", changes.edit, name="edit"),
     path("<str:public_id>/delete/", changes.delete, name="delete"),
     path("<str:public_id>/reveal/", strings.reveal, name="reveal"),

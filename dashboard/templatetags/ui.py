@@ -15,6 +15,9 @@ from dashboard import htmx
 
 register = template.Library()
 
+PASSING = ("deleted", "receipt")
+"""Query parameters of one answer, which links on the page do not keep."""
+
 STATE_WORDS = {
     "healthy": "Healthy",
     "unused": "Unused",
@@ -63,14 +66,14 @@ def moment(context: template.Context, value: dt.datetime | None, style: str = "d
     """A point in time as `<time>`, in the organisation's zone.
 
     Styles: `day` (12 Mar 2024; today and yesterday with the time), `said` (the same inside a sentence), `full` (to the second),
-    `ago` (4 s ago, later as `day`).
+    `ago` (4 s ago, later as `day`), `clock` (to the tenth of a second, without the day).
     """
     if value is None:
         return "never" if style == "said" else "Never"
     organization = context.get("organization")
     local = value.astimezone(organization.zone if organization else dt.UTC)
     now = timezone.now().astimezone(local.tzinfo)
-    words = {"day": _day, "said": _said, "full": _full, "ago": _ago}[style](local, now)
+    words = {"day": _day, "said": _said, "full": _full, "ago": _ago, "clock": _clock}[style](local, now)
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
         value.isoformat(timespec="seconds"),
@@ -93,6 +96,10 @@ def _day(local: dt.datetime, now: dt.datetime) -> str:
     if days == -1:
         return f"Tomorrow, {local:%H:%M}"
     return f"{local.day} {local:%b %Y}"
+
+
+def _clock(local: dt.datetime, now: dt.datetime) -> str:
+    return f"{local:%H:%M:%S}.{local.microsecond // 100_000}"
 
 
 def _said(local: dt.datetime, now: dt.datetime) -> str:
@@ -132,6 +139,8 @@ def address(context: template.Context, **changes: Any) -> str:
     """The page's own address with some query parameters changed; None or an empty text takes one out."""
     request: HttpRequest = context["request"]
     query = request.GET.copy()
+    for name in PASSING:
+        query.pop(name, None)
     for name, value in changes.items():
         if value in (None, ""):
             query.pop(name, None)

@@ -1,6 +1,6 @@
 """Keys and what they may do."""
 
-from keys.models.feed import GatewayChange, GatewayFeed, GatewayNode
+from keys.models.feed import GatewayAck, GatewayChange, GatewayFeed, GatewayNode
 from keys.models.key import ApiKey, BillingType, KeyProduct
 from keys.models.product import Product, Route
 from keys.models.qps_request import QpsRequest
@@ -10,6 +10,7 @@ from keys.models.submission import Submission
 __all__ = [
     "ApiKey",
     "BillingType",
+    "GatewayAck",
     "GatewayChange",
     "GatewayFeed",
     "GatewayNode",

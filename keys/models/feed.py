@@ -29,9 +29,25 @@ class GatewayChange(models.Model):
 
     class Meta:
         db_table = "gateway_change"
+        indexes = [models.Index(fields=["key_id", "-number"], name="gateway_change_of_key")]
 
     def __str__(self) -> str:
         return str(self.number)
+
+
+class GatewayAck(models.Model):
+    """That a gateway applied all changes up to a number, and when by the database's clock. Kept as long as the changes."""
+
+    pk = models.CompositePrimaryKey("node", "number")
+    node = models.CharField(max_length=100)
+    number = models.BigIntegerField()
+    at = models.DateTimeField(db_index=True)
+
+    class Meta:
+        db_table = "gateway_ack"
+
+    def __str__(self) -> str:
+        return f"{self.node} {self.number}"
 
 
 class GatewayNode(models.Model):

@@ -10,7 +10,7 @@ from django.urls import reverse
 
 from accounts.requests import MemberRequest
 from dashboard import htmx
-from keys import queries
+from keys import queries, receipts
 from keys.forms import ActionForm
 from keys.models import ApiKey, Submission
 from keys.refusals import Refusal
@@ -47,19 +47,21 @@ def dialog(
     return htmx.render(request, template, "dialog", {"form": form, "tab": "keys", **context}, status=status)
 
 
-def changed(request: MemberRequest, key: ApiKey, message: str) -> HttpResponse:
-    """Swap the key's row where the list asked; else go to the key's page."""
+def changed(request: MemberRequest, key: ApiKey, message: str, *, receipt: str = "") -> HttpResponse:
+    """Swap the key's row where the list asked; else go to the key's page. `receipt` names the change that gateways confirm."""
     if not htmx.comes_from(request, reverse("keys:list")):
         messages.success(request, message)
-        return redirect("keys:detail", key.public_id)
-    response = render(request, "keys/_row.html", queries.one_row(key))
+        page = reverse("keys:detail", args=[key.public_id])
+        return redirect(f"{page}?receipt={receipt}" if receipt else page)
+    context = queries.one_row(key) | receipts.shown(key, receipt)
+    response = render(request, "keys/changed.html" if receipt else "keys/_row.html", context)
     return htmx.announce(htmx.swap(response, f"#{key.public_id}"), message, **{"close-dialog": True})
 
 
 def gone(request: MemberRequest, key: ApiKey, message: str) -> HttpResponse:
     """Take the key's row out of the list, or go there."""
     if not htmx.comes_from(request, reverse("keys:list")):
-        messages.success(request, message)
-        return redirect("keys:list")
-    response = htmx.swap(HttpResponse(), f"#{key.public_id}", "delete")
+        return redirect(f"{reverse('keys:list')}?deleted={key.public_id}")
+    answer = render(request, "keys/deleted.html", receipts.shown(key, "deleted"))
+    response = htmx.swap(answer, f"#{key.public_id}", "delete")
     return htmx.announce(response, message, **{"close-dialog": True, "keys-changed": True})

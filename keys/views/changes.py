@@ -45,7 +45,8 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
             return key.public_id
 
         if act(form, request, verb):
-            return changed(request, key, f"{data['name']} is saved.")
+            is_told = bool({"products", "allowed_domains"} & set(form.changed_data))
+            return changed(request, key, f"{data['name']} is saved.", receipt="edited" if is_told else "")
     return dialog(request, "keys/edit.html", {"key": key}, form=form)
 
 
@@ -62,5 +63,5 @@ def delete(request: MemberRequest, public_id: str) -> HttpResponse:
             return key.public_id
 
         if act(form, request, verb):
-            return gone(request, key, f"{key.name} is deleted. Its requests are refused within a second.")
+            return gone(request, key, f"{key.name} is deleted.")
     return dialog(request, "keys/delete.html", {"key": key}, form=form)

@@ -3,13 +3,13 @@
 from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_safe
 
 from accounts.access import members
 from accounts.requests import MemberRequest
 from dashboard import htmx
-from keys import queries, tokens
+from keys import queries, receipts, tokens
 from keys.snippets import test_requests
 from keys.views.answers import own_key
 
@@ -32,7 +32,12 @@ def key_list(request: MemberRequest) -> HttpResponse:
         sort=request.GET.get("sort", ""),
         number=request.GET.get("page", "1"),
     )
-    return htmx.render(request, "keys/list.html", "list", {"tab": "keys", "found": found, "query": query})
+    context = {"tab": "keys", "found": found, "query": query}
+    if (public_id := request.GET.get("deleted")) and (
+        key := request.organization.keys.filter(public_id=public_id).first()
+    ):
+        context |= receipts.shown(key, "deleted")
+    return htmx.render(request, "keys/list.html", "list", context)
 
 
 @members
@@ -49,4 +54,14 @@ def detail(request: MemberRequest, public_id: str) -> HttpResponse:
         "events": queries.history(key),
         "snippets": test_requests(settings.GATEWAY_URL, key.allowed_domains),
     }
+    if what := request.GET.get("receipt"):
+        context |= receipts.shown(key, what)
     return render(request, "keys/detail.html", context)
+
+
+@members
+@require_safe
+def receipt(request: MemberRequest, public_id: str) -> HttpResponse:
+    """Show since when the last change of a key, also of a deleted one, holds in every gateway."""
+    key = get_object_or_404(request.organization.keys, public_id=public_id)
+    return render(request, "keys/_receipt.html", receipts.shown(key, request.GET.get("what", "")))

@@ -9,7 +9,7 @@ from django.views.decorators.http import require_http_methods, require_POST
 from accounts.access import managers
 from accounts.requests import MemberRequest
 from dashboard import htmx
-from keys import queries
+from keys import queries, receipts
 from keys.forms import DELAYS_HOURS, ActionForm, ConfirmForm, ExtendForm, RotateForm
 from keys.models import ApiKey
 from keys.refusals import Refusal, TooManyReveals
@@ -69,7 +69,7 @@ def retire(request: MemberRequest, public_id: str) -> HttpResponse:
             return key.public_id
 
         if act(form, request, verb):
-            return changed(request, key, "The old string is refused within a second.")
+            return changed(request, key, "The old string is retired.", receipt="retired")
     return dialog(request, "keys/retire.html", {"key": key}, form=form)
 
 
@@ -105,5 +105,6 @@ def _rotated(request: MemberRequest, key: ApiKey) -> HttpResponse:
         **queries.one_row(key),
         "in_list": htmx.comes_from(request, reverse("keys:list")),
         "tab": "keys",
+        **receipts.shown(key, "retired"),
     }
     return htmx.render(request, "keys/rotated.html", "dialog", context)

@@ -10,7 +10,7 @@ from django.db import connection, models
 from django.utils import timezone
 
 from analytics.models import RequestRecord, UsageDay, UsageError, UsageHour, UsageMinute
-from keys.models import GatewayChange, GatewayNode, Submission
+from keys.models import GatewayAck, GatewayChange, GatewayNode, Submission
 
 BATCH = 10_000
 
@@ -21,6 +21,7 @@ KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
     (UsageDay, "date", dt.timedelta(days=5 * 366)),
     (RequestRecord, "at", dt.timedelta(days=settings.REQUEST_LOG_DAYS)),
     (GatewayChange, "at", dt.timedelta(days=2)),
+    (GatewayAck, "at", dt.timedelta(days=2)),
     (GatewayNode, "seen_at", dt.timedelta(days=1)),
     (Submission, "at", dt.timedelta(days=30)),
     (Session, "expire_date", dt.timedelta(0)),
