@@ -58,7 +58,8 @@ class KeyUsage:
         """What the sparkline says to those who do not see it."""
         if not self.requests:
             return "No requests in 7 days"
-        return f"{self.requests:,} requests in 7 days, {self.refused:,} refused"
+        noun = "request" if self.requests == 1 else "requests"
+        return f"{self.requests:,} {noun} in 7 days, {self.refused:,} refused"
 
 
 NOTHING = KeyUsage(0, 0, 0, "", None, charts.sketch([0] * PINS), uses_old_string=False)

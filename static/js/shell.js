@@ -23,8 +23,8 @@
   document.body.addEventListener("htmx:afterSwap", (event) => {
     if (event.detail.target !== dialog || !dialog.children.length) return;
     if (!dialog.open) dialog.showModal();
-    const first = dialog.querySelector("[aria-invalid='true'], [autofocus], .dialog-body :is(input, select, textarea):not([type='hidden'])");
-    (first ?? dialog.querySelector(".dialog-foot :is(a, button)"))?.focus();
+    const wanted = ["[aria-invalid='true']", "[autofocus]", ".dialog-body :is(input, select, textarea):not([type='hidden'])", ".dialog-foot :is(a, button)"];
+    wanted.map((selector) => dialog.querySelector(selector)).find(Boolean)?.focus();
   });
 
   document.addEventListener("click", (event) => {
