@@ -118,7 +118,9 @@ def test_the_main_job_needs_no_script(tab, demo):
     page.get_by_role("link", name="Done").click()
     page.get_by_role("link", name="Retire now").click()
     page.get_by_role("button", name="Retire now").click()
-    expect(page.get_by_text(re.compile("The old string of Shop is .*refused|old string is retired")).first).to_be_visible()
+    expect(
+        page.get_by_text(re.compile("The old string of Shop is .*refused|old string is retired")).first
+    ).to_be_visible()
 
     page.get_by_role("link", name="Analytics", exact=True).click()
     page.locator("label", has=page.locator("#show-day")).click()

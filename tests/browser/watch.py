@@ -10,8 +10,8 @@ document.addEventListener("securitypolicyviolation", (event) => {
   console.error(`policy violated: ${event.effectiveDirective} by ${event.blockedURI} at ${event.sourceFile}:${event.lineNumber}`);
 });
 """
-MEANT = re.compile(r"Failed to load resource: the server responded with a status of (422|409|429)")
-"""The browser says so of every answer that is no success; these are answers to a person's mistake."""
+MEANT = re.compile(r"Failed to load resource: the server responded with a status of (403|404|409|422|429)")
+"""The browser says so of every answer that is no success; for a page these are answers to a person's mistake."""
 
 
 class Watch:
@@ -26,7 +26,8 @@ class Watch:
         context.on("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
-        if message.type in {"error", "warning"} and not MEANT.match(message.text):
+        is_file = "/static/" in message.location["url"]
+        if message.type in {"error", "warning"} and (is_file or not MEANT.match(message.text)):
             where = message.page.url if message.page else ""
             self.problems.append(f"console {message.type}: {message.text} ({where})")
 

@@ -1,0 +1,122 @@
+"""What holds for every page: accessible in light and dark, no wider than a telephone, and pictures for people to look at."""
+
+from typing import Literal
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from playwright.sync_api import Page, expect
+
+from tests.browser.places import ADMIN, PLACES, Place
+
+pytestmark = [pytest.mark.browser, pytest.mark.demo, pytest.mark.xdist_group("demo")]
+
+STILL = {"reduced_motion": "reduce"}
+OTHERS = (
+    "/mail/",
+    "/accounts/password/change/",
+    "/accounts/email/",
+    "/keys/key_0000000000000000/",
+    "/analytics/?range=nonsense",
+    "/analytics/?range=90d&split=0",
+    "/keys/?state=attention&sort=name&page=7",
+)
+
+
+def by_name(place: Place) -> str:
+    return place.name
+
+
+def wear(page: Page, scheme: Literal["light", "dark"]) -> None:
+    """Put on light or dark, and wait until every colour has changed."""
+    page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+    page.evaluate("Promise.allSettled(document.getAnimations().map((each) => each.finished))")
+    page.evaluate("new Promise((done) => requestAnimationFrame(() => requestAnimationFrame(done)))")
+
+
+@pytest.fixture
+def visit(tab, request):
+    """Return a function that goes to a place in a tab of its own."""
+
+    def go(place: Place, **options) -> Page:
+        person = None if place.who == "nobody" else request.getfixturevalue(place.who)
+        page = tab(person, place.url, **STILL, **options)
+        place.open(page)
+        return page
+
+    return go
+
+
+def violations(page: Page, within: str | None) -> list[str]:
+    """What axe finds, a line for each element; `within` is a selector."""
+    found = Axe().run(page, context=within)
+    return [
+        f"{each['id']}: {node['target']} {node['failureSummary']}"
+        for each in found.response["violations"]
+        for node in each["nodes"]
+    ]
+
+
+def too_wide(page: Page) -> list[str]:
+    """What makes a page or its dialog scroll sideways."""
+    return page.evaluate(
+        """() => {
+            const root = document.documentElement, dialog = document.querySelector("dialog[open]"), found = [];
+            if (root.scrollWidth > root.clientWidth) found.push(`page: ${root.scrollWidth}`);
+            if (!dialog) return found;
+            const box = dialog.getBoundingClientRect();
+            if (dialog.scrollWidth > dialog.clientWidth) found.push(`dialog: ${dialog.scrollWidth} of ${dialog.clientWidth}`);
+            if (box.left < 0 || box.right > root.clientWidth) found.push(`dialog: ${box.left} to ${box.right}`);
+            return found;
+        }"""
+    )
+
+
+@pytest.mark.parametrize("place", PLACES + ADMIN, ids=by_name)
+def test_a_page_is_accessible_in_light_and_dark_and_fits_a_telephone(visit, artefacts, place):
+    """Pictures of all three are kept. Not watched: axe and pictures touch styles, which the policy reports."""
+    page = visit(place, unwatched=True)
+    whole = page.locator("dialog[open], .menu:popover-open").count() == 0
+
+    def keep(name: str) -> None:
+        page.screenshot(path=artefacts / f"{place.name}-{name}.png", full_page=whole, caret="initial")
+
+    for scheme in ("light", "dark"):
+        wear(page, scheme)
+        keep(f"1280-{scheme}")
+        if place in PLACES:
+            assert (scheme, violations(page, place.within)) == (scheme, [])
+    page.set_viewport_size({"width": 360, "height": 740})
+    wear(page, "light")
+    keep("360-light")
+    if place in PLACES:
+        assert too_wide(page) == []
+
+
+@pytest.mark.parametrize("who", ["nobody", "ada", "sam"])
+def test_no_page_breaks_the_policy_complains_or_asks_another_host(tab, request, who):
+    """The tab is watched, as in every other test that opens one; here it goes everywhere."""
+    page = tab(None if who == "nobody" else request.getfixturevalue(who))
+    for place in PLACES + ADMIN:
+        if place.who == who:
+            page.goto(place.url)
+            place.open(page)
+            page.mouse.move(640, 450)
+    for url in OTHERS if who != "nobody" else ("/accounts/password/reset/", "/keys/", "/nowhere/"):
+        page.goto(url)
+        expect(page.locator("h1")).to_be_visible()
+
+
+def test_the_charts_tell_their_figures_to_the_keyboard(visit):
+    place = next(place for place in PLACES if place.name == "analytics-usage")
+    page = visit(place)
+    page.locator("[data-chart]").focus()
+    page.keyboard.press("End")
+    tip = page.locator("[data-tip]")
+    cells = page.locator("[data-numbers] tbody tr").last.locator("th, td").all_text_contents()
+    assert tip.locator("p").inner_text() == cells[0]
+    assert tip.locator("dd").all_text_contents() == cells[1:]
+    page.keyboard.press("ArrowLeft")
+    before = page.locator("[data-numbers] tbody tr").nth(-2).locator("th").text_content()
+    assert tip.locator("p").inner_text() == before
+    page.keyboard.press("Escape")
+    assert tip.is_hidden()
