@@ -176,7 +176,7 @@ class OrganizationAdmin(AuditedAdmin):
     """Customers. They register themselves; here they change plan, are suspended and resumed."""
 
     noun = "organization"
-    audited_fields = ("name", "plan", "time_zone")
+    audited_fields = ("name", "plan")
     list_display = (
         "name",
         "public_id",
@@ -191,7 +191,7 @@ class OrganizationAdmin(AuditedAdmin):
     search_fields = ("name", "slug", "members__email")
     ordering = ("name", "pk")
     fields = ("public_id", "name", "slug", "plan", "time_zone", "suspended_at", "suspended_reason", "created_at")
-    readonly_fields = ("public_id", "slug", "suspended_at", "suspended_reason", "created_at")
+    readonly_fields = ("public_id", "slug", "time_zone", "suspended_at", "suspended_reason", "created_at")
     inlines = (MembershipInline,)
     actions = ("suspend_chosen", "resume_chosen")
 
@@ -297,7 +297,7 @@ class OrganizationAdmin(AuditedAdmin):
 def _locked(queryset: QuerySet[Organization]) -> QuerySet[Organization]:
     """Return the chosen rows locked in one order, so that two bulk actions do not wait for each other in a circle."""
     chosen = list(queryset.values_list("pk", flat=True))
-    return Organization.objects.select_for_update().filter(pk__in=chosen).order_by("pk")
+    return Organization.objects.select_for_update(no_key=True).filter(pk__in=chosen).order_by("pk")
 
 
 @admin.register(Membership)

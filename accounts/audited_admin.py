@@ -60,7 +60,7 @@ class AuditedAdmin(admin.ModelAdmin):
         """Lock the row when a form is sent, so that the form is checked against what it will change."""
         found = super().get_object(request, object_id, from_field)
         if found is not None and request.method == "POST" and connection.in_atomic_block:
-            self.model._base_manager.select_for_update(of=("self",)).only("pk").get(pk=found.pk)
+            self.model._base_manager.select_for_update(of=("self",), no_key=True).only("pk").get(pk=found.pk)
             found = super().get_object(request, object_id, from_field)
         return found
 

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.text import slugify
 
 from dashboard import public_ids
-from dashboard.middleware import current_request_id
+from dashboard.request_ids import current_request_id
 
 
 class UserManager(BaseUserManager["User"]):
@@ -129,7 +129,7 @@ class Organization(models.Model):
 
     def _set_suspended(self, verb: str, by: User, at: dt.datetime | None, reason: str) -> None:
         with transaction.atomic():
-            locked = Organization.objects.select_for_update().get(pk=self.pk)
+            locked = Organization.objects.select_for_update(no_key=True).get(pk=self.pk)
             if (locked.suspended_at is None) == (at is None):
                 return
             self.suspended_at, self.suspended_reason = at, reason

@@ -49,7 +49,9 @@ def lines(filters: Filters) -> Iterator[str]:
         *COLUMNS[filters.view],
     ]
     yield writer.writerow([defuse(cell) for cell in head])
-    products = [product for product in [*filters.catalogue, 0] if any(found == product for _, found in grid)]
+    used = {product for _, product in grid}
+    known = [product for product in [*filters.catalogue, 0] if product in used]
+    products = [*known, *sorted(used - set(known))]  # one that is gone from the catalogue still counts
     for index, bucket in enumerate(buckets):
         if not bucket.has_begun(now):
             return

@@ -60,11 +60,6 @@ class Filters:
         """Whether less than the whole organisation is shown."""
         return self.key is not None or bool(self.product_ids)
 
-    @property
-    def step_words(self) -> str:
-        """`hour` or `day`, for sentences."""
-        return self.step
-
     def name_of(self, product_id: int) -> str:
         """Name a product, also one that is retired."""
         product = self.catalogue.get(product_id)

@@ -57,7 +57,7 @@ class FilterForm(forms.Form):
         self.range_name = cleaned.get("range") or ("own" if cleaned.get("from") or cleaned.get("to") else DEFAULT_RANGE)
         if self.range_name == "own" and "from" in cleaned and "to" in cleaned:
             last = cleaned["to"] or self.today
-            first = cleaned["from"] or max(last - 6 * DAY, self.oldest)
+            first = cleaned["from"] or max(max(last, self.oldest) - 6 * DAY, self.oldest)
             if last > self.today:
                 self.add_error("to", f"This is in the future. Today is {ranges.date_words(self.today)}.")
             elif first > last:
@@ -66,6 +66,8 @@ class FilterForm(forms.Form):
                 self.add_error("from", f"Usage is kept for five years, back to {ranges.date_words(self.oldest)}.")
             elif (last - first).days >= MAX_DAYS:
                 self.add_error("from", f"At most {MAX_DAYS} days can be shown at once.")
+            elif last < self.oldest:
+                self.add_error("to", f"Usage is kept for five years, back to {ranges.date_words(self.oldest)}.")
             self.dates = first, last
         return cleaned
 

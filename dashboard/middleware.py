@@ -1,24 +1,22 @@
-"""What holds for every request: an ID, no fragments of sign-in pages, no copies of private pages in the browser."""
+"""What holds for every request: an ID, sound addresses, no fragments of sign-in pages, no copies of private pages in the browser."""
 
 import re
 import uuid
 from collections.abc import Callable
-from contextvars import ContextVar
 from typing import cast
 
-from django.http import HttpRequest, HttpResponse
+from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import BadRequest
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
 
-from dashboard import htmx
+from dashboard import htmx, request_ids, views
+from keys import tokens
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
-_request_id: ContextVar[str] = ContextVar("request_id", default="")
 _ACCEPTED = re.compile(r"[a-zA-Z0-9-]{1,100}\Z")
-
-
-def current_request_id() -> str:
-    """Return the ID of the request being answered, empty outside one."""
-    return _request_id.get()
+PASTED = "That was a key. Search for its hint or ID instead, and keep the key secret."
 
 
 def request_id(get_response: GetResponse) -> GetResponse:
@@ -26,14 +24,50 @@ def request_id(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         given = request.headers.get("Tracking-ID", "")
-        tracking_id = given if _ACCEPTED.match(given) else str(uuid.uuid4())
-        token = _request_id.set(tracking_id)
+        # The audit log keeps it, and never a key.
+        tracking_id = given if _ACCEPTED.match(given) and not _holds_key(given) else str(uuid.uuid4())
+        token = request_ids.request_id.set(tracking_id)
         try:
             response = get_response(request)
         finally:
-            _request_id.reset(token)
+            request_ids.request_id.reset(token)
         response["Tracking-ID"] = tracking_id
         return response
+
+    return middleware
+
+
+def _holds_key(text: str) -> bool:
+    return next(tokens.find(text, settings.KEY_PREFIX), None) is not None
+
+
+def health(get_response: GetResponse) -> GetResponse:
+    """Answer /livez and /readyz before anything that needs the database, such as the session."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        answer = {"/livez": views.livez, "/readyz": views.readyz}.get(request.path)
+        return answer(request) if answer else get_response(request)
+
+    return middleware
+
+
+def sound_addresses(get_response: GetResponse) -> GetResponse:
+    """Refuse addresses with NUL in them, which the database cannot compare, and take pasted keys out of addresses.
+
+    A key in a query would be repeated in links, in `next=` of the sign-in page and in the browser's history.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
+            raise BadRequest("The address has characters that mean nothing.")
+        keys_in = [name for name, values in request.GET.lists() if _holds_key(" ".join([name, *values]))]
+        if keys_in and request.method == "GET" and not request.path.startswith("/admin/"):  # which does this itself
+            query = request.GET.copy()
+            for name in keys_in:
+                del query[name]
+            messages.warning(request, PASTED)
+            return HttpResponseRedirect(f"{request.path}?{query.urlencode()}" if query else request.path)
+        return get_response(request)
 
     return middleware
 

@@ -28,6 +28,14 @@ CAP_DAC_READ_SEARCH = 2
 CAPABILITY_VERSION_3 = 0x20080522
 
 
+_started: list[subprocess.Popen[bytes]] = []
+
+
+def is_lost() -> bool:
+    """Whether a PostgreSQL that this process started has ended."""
+    return any(server.poll() is not None for server in _started)
+
+
 def provide() -> None:
     """Start an embedded PostgreSQL for this process unless DATABASE_URL names one or another process runs it already."""
     debug = os.environ.get("DEBUG", "").lower() in {"1", "true", "yes", "on"}
@@ -72,6 +80,7 @@ def _start(data_dir: Path, address: Path) -> str:
             start_new_session=True,
         )
     url = f"postgres://postgres@{quote(str(sockets), safe='')}/latchkey"
+    _started.append(server)
     atexit.register(_stop, server, sockets, address, os.getpid())
     deadline = time.monotonic() + 20
     while not _answers(url, create=True):

@@ -1,7 +1,6 @@
 """Home, health and errors."""
 
 from django.conf import settings
-from django.contrib.auth.decorators import login_not_required
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -9,7 +8,7 @@ from django.template.loader import render_to_string
 from django.views.decorators.http import require_safe
 
 from dashboard import mail
-from dashboard.middleware import current_request_id
+from dashboard.request_ids import current_request_id
 
 
 @require_safe
@@ -23,14 +22,12 @@ def home(request: HttpRequest) -> HttpResponse:
 
 
 @require_safe
-@login_not_required
 def livez(request: HttpRequest) -> HttpResponse:
     """Say that the process runs."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
 @require_safe
-@login_not_required
 def readyz(request: HttpRequest) -> HttpResponse:
     """Say whether the database answers; 503 while it does not."""
     try:

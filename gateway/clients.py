@@ -36,6 +36,8 @@ _FAMILIES = (
     ("Android app", re.compile(r"^Dalvik/")),
     ("Postman", re.compile(r"^PostmanRuntime/")),
 )
+_SECRET_LIKE = re.compile(r"[A-Za-z0-9]{30,}")
+"""No program and no host has such a name; a key that came in the wrong header is not kept."""
 _FIRST_WORD = re.compile(r"[A-Za-z][A-Za-z0-9 ._-]*")
 
 
@@ -45,12 +47,18 @@ def _family(user_agent: str) -> str:
         if pattern.search(user_agent):
             return name
     match = _FIRST_WORD.match(user_agent.partition("/")[0])
-    return match.group().strip()[:MAX_CHARS] if match else ""
+    named = match.group().strip()[:MAX_CHARS] if match else ""
+    return "" if is_secret_like(named) else named
 
 
 def family(user_agent: str) -> str:
     """Return the family of a client by its User-Agent, such as `curl` or `Firefox`: at most 60 characters, empty if unnamed."""
     return _family(user_agent[:_UNTRUSTED_MAX_CHARS])
+
+
+def is_secret_like(name: str) -> bool:
+    """Whether a name is so long a run of letters and digits that it may be a key which came in the wrong header."""
+    return _SECRET_LIKE.search(name) is not None
 
 
 @functools.lru_cache(maxsize=4096)

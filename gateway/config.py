@@ -49,11 +49,14 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
     """Return the configuration. Raises ConfigError for what is missing or wrong."""
     data_dir = Path(environ.get("DATA_DIR") or BASE_DIR / "var")
     given = {name: _secret(environ, name) for name in ("DATABASE_URL", "KEY_PEPPERS")}
-    if environ.get("DEBUG", "").lower() in {"1", "true", "yes", "on"}:
+    is_development = environ.get("DEBUG", "").lower() in {"1", "true", "yes", "on"}
+    if is_development:
         given = {**secrets.development(data_dir), **{name: value for name, value in given.items() if value}}
     for name in ("DATABASE_URL", "KEY_PEPPERS"):
         if not given.get(name):
             raise ConfigError(f"{name} is not set: the gateway does not start without it.")
+    if not is_development and secrets.EMBEDDED_MARK in given["DATABASE_URL"]:
+        raise ConfigError("DATABASE_URL names the embedded PostgreSQL, which is for development and tests only.")
     try:
         peppers = tokens.read_keyring("KEY_PEPPERS", given["KEY_PEPPERS"])
     except tokens.KeyringError as error:

@@ -87,7 +87,11 @@ def decode(data: bytes) -> Iterator[tuple[Record | Gap, int]]:
         if not 0 < length <= MAX_PAYLOAD or len(payload) < length or zlib.crc32(payload) != checksum:
             raise BrokenFrame(offset)
         offset = body + length
-        yield _read(payload), offset
+        try:
+            found = _read(payload)
+        except (struct.error, IndexError, TypeError):
+            raise BrokenFrame(body - _FRAME.size) from None  # whole, but not written by this program
+        yield found, offset
 
 
 def _read(payload: bytes) -> Record | Gap:

@@ -6,8 +6,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from urllib.parse import unquote_to_bytes, urlsplit
 
+from keys import tokens
+
 _TRACKING_ID = re.compile(rb"[a-zA-Z0-9-]{1,100}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
+_EMPTY_BEFORE_PARAMETER = re.compile(r"[/\\]\.{0,2};")
 _DOT_SEGMENT = re.compile(r"(?:\A|[/\\])\.\.?(?:[/\\]|\Z)")
 
 
@@ -53,8 +56,10 @@ def read_target(target: bytes) -> Target:
         query_text = query.decode("ascii")
     except UnicodeDecodeError:
         raise BadTarget("The address has bytes that are not UTF-8.") from None
-    if _CONTROL.search(path):
-        raise BadTarget("The path has control characters.")
+    if _CONTROL.search(path) or b" " in target:
+        raise BadTarget("The address has spaces or control characters.")
+    if ";" in path and _EMPTY_BEFORE_PARAMETER.search(path):
+        raise BadTarget("The path has a segment that is nothing but parameters, which servers read differently.")
     if "." in path and _DOT_SEGMENT.search(path):
         raise BadTarget("The path has the segments . or .., which servers read differently.")
     return Target(path, query_text)
@@ -87,6 +92,11 @@ def find_key(headers: Mapping[bytes, bytes], query: str) -> str:
     return ",".join(values)
 
 
-def tracking_id(given: bytes) -> str:
-    """Return the Tracking-ID that a request brings, or a new one when it brings none or a wrong one."""
-    return given.decode("ascii") if _TRACKING_ID.match(given) else str(uuid.uuid4())
+def tracking_id(given: bytes, key_prefix: str) -> str:
+    """Return the Tracking-ID that a request brings, or a new one when it brings none, a wrong one, or one with a key in it."""
+    if not _TRACKING_ID.match(given):
+        return str(uuid.uuid4())
+    text = given.decode("ascii")
+    if len(text) > tokens.TAIL_LENGTH and next(tokens.find(text, key_prefix), None):
+        return str(uuid.uuid4())  # a Tracking-ID is kept, and no key ever is
+    return text

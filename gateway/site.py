@@ -18,6 +18,7 @@ from gateway.verdict import Question, Standing, Verdict, decide
 
 Answer = Reply | Awaitable[Reply]
 
+_ORIGINAL = (b"x-original-uri", b"x-forwarded-uri")
 _READABLE = frozenset({b"GET", b"HEAD"})
 _DRAWING_THREADS = 2
 _NOSNIFF = b"X-Content-Type-Options: nosniff\r\n"
@@ -61,6 +62,10 @@ class Site:
         return self._judge(self._make_call(request, target, self._serve))
 
     # Endpoints --------------------------------------------------------------------------------------------------------
+    def _nothing(self, request: Request, target: Target) -> Reply:
+        """Answer what browsers ask for beside every address; not counted."""
+        return Reply(204, b"Cache-Control: max-age=86400\r\n")
+
     def _livez(self, request: Request, target: Target) -> Reply:
         return answers.text(200, b"ok\n")
 
@@ -71,10 +76,11 @@ class Site:
 
     def _authorize(self, request: Request, target: Target) -> Answer:
         """Decide about the request that a proxy has received and describes in headers."""
-        method = request.headers.get(b"x-original-method") or request.headers.get(b"x-forwarded-method")
-        if method == b"OPTIONS":
-            return Reply(200, b"Cache-Control: no-store\r\n")  # browsers ask first without a key
-        original = request.headers.get(b"x-original-uri") or request.headers.get(b"x-forwarded-uri")
+        described = [request.headers[name] for name in _ORIGINAL if request.headers.get(name)]
+        if len(described) > 1:
+            detail = "Both X-Original-URI and X-Forwarded-Uri are there: the proxy must set one and remove the other."
+            return self._bad_request(request, detail)
+        original = described[0] if described else b""
         if not original:
             return self._bad_request(request, "The header X-Original-URI or X-Forwarded-Uri is missing.")
         try:
@@ -87,7 +93,7 @@ class Site:
         if request.method != b"POST":
             return self._wrong_method(request, "POST")
         try:
-            asked = verify.read(request.body, request.headers.get(b"tracking-id", b""))
+            asked = verify.read(request.body, request.headers.get(b"tracking-id", b""), self._config.key_prefix)
         except verify.BadBody as error:
             return self._bad_request(request, str(error))
         return self._judge(_Call(request, asked.question, asked.tracking_id, functools.partial(self._report, asked)))
@@ -103,7 +109,7 @@ class Site:
             origin=request.header(b"origin") or None,
             referer=request.header(b"referer") or None,
         )
-        return _Call(request, question, tracking_id(headers.get(b"tracking-id", b"")), finish, target.query)
+        return _Call(request, question, self._tracking_id(request), finish, target.query)
 
     def _judge(self, call: _Call) -> Answer:
         standing = self._policy.standing()
@@ -191,13 +197,16 @@ class Site:
         return self._record(call, verdict, admission, reply)
 
     def _bad_request(self, request: Request, detail: str) -> Reply:
-        return answers.problem(400, "bad_request", detail, tracking_id(request.headers.get(b"tracking-id", b"")))
+        return answers.problem(400, "bad_request", detail, self._tracking_id(request))
 
     def _wrong_method(self, request: Request, allowed: str, given_id: str = "") -> Reply:
         status = HTTPStatus.METHOD_NOT_ALLOWED.value
         detail = f"This address answers {allowed} only."
-        known_id = given_id or tracking_id(request.headers.get(b"tracking-id", b""))
+        known_id = given_id or self._tracking_id(request)
         return answers.problem(status, "method_not_allowed", detail, known_id, fields=f"Allow: {allowed}\r\n".encode())
+
+    def _tracking_id(self, request: Request) -> str:
+        return tracking_id(request.headers.get(b"tracking-id", b""), self._config.key_prefix)
 
     # Journal ----------------------------------------------------------------------------------------------------------
     def _record(self, call: _Call, verdict: Verdict, admission: Admission | None, reply: Reply) -> Reply:
@@ -217,7 +226,7 @@ class Site:
                 outcome=verdict.outcome.number,
                 status=status,
                 demand=admission.demand if admission else 0,
-                host=verdict.host or "",
+                host="" if not verdict.host or clients.is_secret_like(verdict.host) else verdict.host,
                 network=clients.network(address) if address else "",
                 client=clients.family(request.header(b"user-agent")),
                 tracking_id=call.tracking_id,
@@ -226,6 +235,7 @@ class Site:
 
 
 _SPECIAL: dict[str, Callable[[Site, Request, Target], Answer]] = {
+    "/favicon.ico": Site._nothing,
     "/livez": Site._livez,
     "/readyz": Site._readyz,
     "/authorize": Site._authorize,

@@ -23,7 +23,7 @@ class Asked:
     tracking_id: str
 
 
-def read(body: bytes, header_tracking_id: bytes) -> Asked:
+def read(body: bytes, header_tracking_id: bytes, key_prefix: str) -> Asked:
     """Return what a body asks. Raises BadBody. Without a `tracking_id` in the body the header's counts."""
     try:
         content = json.loads(body)
@@ -44,7 +44,7 @@ def read(body: bytes, header_tracking_id: bytes) -> Asked:
             raise BadBody(str(error)) from None
     question = Question(fields["key"], path, product, fields["origin"], fields["referer"])
     given = (fields["tracking_id"] or "").encode("utf-8", "replace") or header_tracking_id
-    return Asked(question, tracking_id(given))
+    return Asked(question, tracking_id(given, key_prefix))
 
 
 def _text(content: dict[str, object], name: str) -> str | None:

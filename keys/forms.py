@@ -13,6 +13,7 @@ from accounts.models import Organization
 from keys import domains
 from keys.models import ApiKey, BillingType, Product
 from keys.models.qps_request import MAX_QPS
+from keys.pasted import refuse_key
 
 DELAYS_HOURS = (0, 1, 3, 24, 48, 72)
 OTHER_TIME = "until"
@@ -48,6 +49,7 @@ class DomainsField(forms.CharField):
         super().__init__(
             label="Allowed domains",
             required=False,
+            validators=[refuse_key],
             max_length=20_000,
             help_text="One per line or separated by commas, such as example.com, *.example.com or localhost. Empty: any domain. "
             "Browsers say where a page comes from, other programs can claim anything: this is hygiene, not authentication.",
@@ -77,6 +79,7 @@ class KeyForm(ActionForm):
 
     name = forms.CharField(
         max_length=80,
+        validators=[refuse_key],
         help_text="What the key is for, such as “Web shop, production”.",
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
@@ -174,6 +177,7 @@ class QpsForm(ActionForm):
     requested = forms.IntegerField(label="Requested QPS", min_value=1, max_value=MAX_QPS)
     reason = forms.CharField(
         max_length=500,
+        validators=[refuse_key],
         help_text="What the limit is for, and from when. The provider reads this.",
         widget=forms.Textarea(attrs={"rows": 2}),
     )

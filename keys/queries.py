@@ -27,7 +27,7 @@ SORTS: dict[str, tuple[str, list[Any]]] = {
 GROUPS = {
     "healthy": ("Healthy", ("healthy",)),
     "attention": ("Needs attention", ("grace", "expiring", "expired")),
-    "disabled": ("Disabled", ("disabled",)),
+    "disabled": ("Disabled", ("disabled", "suspended")),
     "unused": ("Unused", ("unused",)),
 }
 
@@ -98,6 +98,7 @@ def with_state(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
     in_grace = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, expires_at__gt=now)
     return keys.annotate(
         state=Case(
+            When(organization__suspended_at__isnull=False, then=Value("suspended")),
             When(disabled_at__isnull=False, then=Value("disabled")),
             When(expires_at__lte=now, then=Value("expired")),
             When(Exists(in_grace), then=Value("grace")),
@@ -243,7 +244,9 @@ def past_requests(key: ApiKey) -> QuerySet[QpsRequest]:
 
 def history(key: ApiKey) -> Iterable[AuditEvent]:
     """Return what happened to a key, newest first; copies only as the latest one."""
-    return AuditEvent.objects.filter(target_id=key.public_id).select_related("actor")[:30]
+    events = AuditEvent.objects.filter(target_id=key.public_id).select_related("actor")
+    latest_copy = events.filter(verb="key.copied").values("pk")[:1]
+    return events.exclude(~Q(pk__in=Subquery(latest_copy)), verb="key.copied")[:30]
 
 
 def end_of(delay_hours: int) -> dt.datetime:

@@ -9,6 +9,7 @@ from django.http import HttpRequest
 
 from accounts.models import Organization, User, check_time_zone
 from keys.models import ApiKey, Product
+from keys.pasted import refuse_key
 
 FIRST_KEY = "My first API key"
 
@@ -17,7 +18,7 @@ class RegistrationForm(forms.Form):
     """What registering asks beyond address and password; allauth merges the two."""
 
     organization = forms.CharField(
-        label="Organisation", max_length=80, help_text="The company or project that your keys belong to.",
+        label="Organisation", max_length=80, validators=[refuse_key], help_text="The company or project that your keys belong to.",
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )  # fmt: skip
     time_zone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-time-zone": ""}))

@@ -59,10 +59,19 @@ def _edited(event: AuditEvent, before: Facts, after: Facts) -> Tale:
     )
 
 
+def _longer(minutes: int) -> str:
+    for unit, size in (("day", 60 * 24), ("hour", 60), ("minute", 1)):
+        if minutes % size == 0 and minutes >= size * (2 if unit == "day" else 1):
+            return f"{minutes // size} {unit}{'s' if minutes > size else ''}"
+    return f"{minutes} minutes"
+
+
 def _rotated(event: AuditEvent, before: Facts, after: Facts) -> Tale:
     ends = dt.datetime.fromisoformat(after["old_string_ends_at"])
-    hours = round((ends - event.at).total_seconds() / 3600)
-    what = f"rotated the key; the old string works {hours} hours longer" if hours else "rotated the key immediately"
+    minutes = round((ends - event.at).total_seconds() / 60)
+    what = (
+        f"rotated the key; the old string works {_longer(minutes)} longer" if minutes else "rotated the key immediately"
+    )
     return "rotate", what, f"String {before['string']} → string {after['string']}"
 
 

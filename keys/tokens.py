@@ -55,9 +55,9 @@ def is_well_formed(text: str, prefix: str = "lk") -> bool:
 
 def find(text: str, prefix: str = "lk") -> Iterator[str]:
     """Yield the well-formed key strings in a text, to keep them out of logs and search fields."""
-    for match in re.finditer(rf"{re.escape(prefix)}[0-9A-Za-z]{{{TAIL_LENGTH}}}", text):
-        if is_well_formed(match.group(), prefix):
-            yield match.group()
+    for match in re.finditer(rf"(?=({re.escape(prefix)}[0-9A-Za-z]{{{TAIL_LENGTH}}}))", text):
+        if is_well_formed(match.group(1), prefix):
+            yield match.group(1)
 
 
 def hint(text: str) -> str:

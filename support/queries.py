@@ -8,7 +8,7 @@ from typing import Any
 from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Membership
+from accounts.models import AuditEvent, Membership, User
 from analytics.models import RequestRecord
 from analytics.reasons import explain
 from keys import lookup
@@ -138,9 +138,7 @@ def key_page(key: ApiKey) -> KeyPage:
 
 
 def _state(key: Any) -> str:
-    if key.deleted_at is not None:
-        return "deleted"
-    return "suspended" if key.organization.suspended_at is not None else str(key.state)
+    return "deleted" if key.deleted_at is not None else str(key.state)
 
 
 def _secret_line(secret: KeySecret) -> SecretLine:
@@ -189,3 +187,12 @@ def _request_lines(records: Iterable[RequestRecord], *, with_keys: bool = True) 
         )
         for row in rows
     )
+
+
+def note_look(key: ApiKey, person: User) -> None:
+    """Audit that a member of staff looked at a key: once an hour, however often they reload."""
+    recent = AuditEvent.objects.filter(
+        actor=person, verb="support.viewed", target_id=key.public_id, at__gt=timezone.now() - dt.timedelta(hours=1)
+    )
+    if not recent.exists():
+        AuditEvent.record("support.viewed", organization=key.organization, actor=person, target=key, as_staff=True)

@@ -47,7 +47,7 @@ def search(request: PersonRequest) -> HttpResponse:
 def key_page(request: PersonRequest, public_id: str) -> HttpResponse:
     """Show a key as staff see it; that they looked is audited."""
     key = _key(public_id)
-    AuditEvent.record("support.viewed", organization=key.organization, actor=request.user, target=key, as_staff=True)
+    queries.note_look(key, request.user)
     context = {
         "tab": "support",
         "found": queries.key_page(key),

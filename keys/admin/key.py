@@ -100,8 +100,7 @@ class StateFilter(admin.SimpleListFilter):
             return queryset
         if wanted == "deleted":
             return queryset.exclude(deleted_at=None)
-        kept = queryset.filter(deleted_at=None, organization__suspended_at__isnull=wanted != "suspended")
-        return kept if wanted == "suspended" else kept.filter(state=wanted)
+        return queryset.filter(deleted_at=None, state=wanted)
 
 
 @admin.register(ApiKey)
@@ -203,9 +202,7 @@ class ApiKeyAdmin(AuditedAdmin):
     @admin.display(description="state")
     def state(self, obj: Any) -> str:
         """What decides about its requests first."""
-        if obj.deleted_at is not None:
-            return STATE_WORDS["deleted"]
-        return STATE_WORDS["suspended" if obj.organization.suspended_at is not None else obj.state]
+        return STATE_WORDS["deleted" if obj.deleted_at is not None else obj.state]
 
     @admin.display(description="hint")
     def hint(self, obj: Any) -> str:
@@ -262,7 +259,7 @@ def _locked(queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
     """Return the chosen rows locked in one order, so that two bulk actions do not wait for each other in a circle."""
     chosen = list(queryset.values_list("pk", flat=True))
     return (
-        ApiKey.objects.select_for_update(of=("self",))
+        ApiKey.objects.select_for_update(of=("self",), no_key=True)
         .filter(pk__in=chosen)
         .select_related("organization")
         .order_by("pk")

@@ -80,7 +80,7 @@ FROM keys_apikey k
 LEFT JOIN LATERAL (
     SELECT array_agg(number ORDER BY number) AS numbers,
            array_agg(digest ORDER BY number) AS digests,
-           array_agg(extract(epoch FROM least(expires_at, retired_at))::float8 ORDER BY number) AS ends
+           array_agg(CASE WHEN retired_at IS NULL THEN extract(epoch FROM expires_at)::float8 ELSE 0 END ORDER BY number) AS ends
     FROM keys_keysecret WHERE key_id = k.id
 ) s ON true
 LEFT JOIN LATERAL (
@@ -90,7 +90,8 @@ LEFT JOIN LATERAL (
 ) p ON true;
 
 COMMENT ON VIEW gateway_policy IS
-'What a gateway knows of a key. Times are seconds since 1970; a NULL limit is the default of the product.';
+'What a gateway knows of a key. Times are seconds since 1970; a string that was retired ended at 0, so that no clock can be
+behind it; a NULL limit is the default of the product.';
 """
 
 

@@ -136,7 +136,7 @@ class ApiKey(models.Model):
         Raises TooManyReveals past REVEALS_PER_HOUR of one person, Refusal when the key is deleted.
         """
         with transaction.atomic():
-            User.objects.select_for_update().only("pk").get(pk=by.pk)
+            User.objects.select_for_update(no_key=True).only("pk").get(pk=by.pk)
             since = timezone.now() - dt.timedelta(hours=1)
             if by.audit_events.filter(verb="key.copied", at__gt=since).count() >= settings.REVEALS_PER_HOUR:
                 raise TooManyReveals("You copied many keys in the last hour. Try again later.")
@@ -185,7 +185,7 @@ class ApiKey(models.Model):
             raise Refusal(f"The old string can work for at most {settings.GRACE_MAX_DAYS} days more.")
         at = at or timezone.now()
         with self._locked(
-            version, "Someone else rotated or changed this key a moment ago. Look again before you rotate it."
+            version, "Someone else rotated or changed this key a moment ago. Send it again to rotate it all the same."
         ):
             self._retire(self.secrets.filter(retired_at=None, expires_at__isnull=False), at)
             old = self.current_secret
@@ -220,6 +220,8 @@ class ApiKey(models.Model):
             old = self.secret_in_grace
             if old is None or old.expires_at is None:
                 raise Refusal("The old string has stopped already; an ended string never comes back.")
+            if now + delay <= old.expires_at:
+                raise Refusal("The old string works longer than that already. To end it, retire it.")
             self.secrets.filter(pk=old.pk).update(expires_at=now + delay)
             self._save()
             self._record(
@@ -275,19 +277,12 @@ class ApiKey(models.Model):
         """Whether a request came with it in the last seven days."""
         return self.last_used_at is not None and self.last_used_at > timezone.now() - IN_USE
 
-    @property
-    def was_disabled_by_staff(self) -> bool:
-        """Whether the provider disabled it, so that only the provider enables it."""
-        return self.disabled_at is not None and not (
-            self.disabled_by and self.disabled_by.memberships.filter(organization=self.organization_id).exists()
-        )
-
     # Within -----------------------------------------------------------------------------------------------------------
     @contextmanager
     def _locked(
         self,
         version: int | None = None,
-        stale: str = "Someone else changed this key a moment ago. Look again before you change it.",
+        stale: str = "Someone else changed this key a moment ago. Nothing of yours is lost: send it again to save it over theirs.",
         *,
         deleted_too: bool = False,
     ) -> Iterator[None]:

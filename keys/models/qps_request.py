@@ -108,6 +108,8 @@ class QpsRequest(models.Model):
     def approve(self, *, by: User, note: str = "", at: dt.datetime | None = None) -> None:
         """Grant it and set the limit, in one transaction. Raises Refusal when it was decided meanwhile or the product is gone."""
         with transaction.atomic():
+            if not self.key.organization.is_enterprise:
+                raise NotInPlan(f"{self.key.organization} no longer has the plan Enterprise; reject the request.")
             self._decide(self.State.APPROVED, by=by, note=note, at=at, as_staff=True)
             granted = KeyProduct.objects.filter(key=self.key, product=self.product).update(qps_limit=self.requested)
             if not granted:

@@ -22,13 +22,13 @@ class Submission(models.Model):
         return str(self.token)
 
     @classmethod
-    def claim(cls, token: uuid.UUID, *, user: User) -> tuple[Self, bool]:
+    def claim(cls, token: uuid.UUID, *, user: User, action: str) -> tuple[Self, bool]:
         """Return the submission and whether this is its first time. Call it in the transaction of the act.
 
-        A second request with the token waits for the first one's transaction. The same token in another person's form is
-        another submission.
+        A second request with the token waits for the first one's transaction. The same token in another person's form, or
+        in the form of another `action` (its address), is another submission.
         """
-        return cls.objects.get_or_create(token=uuid.uuid5(token, str(user.pk)), defaults={"user": user})
+        return cls.objects.get_or_create(token=uuid.uuid5(token, f"{user.pk} {action}"), defaults={"user": user})
 
     def remember(self, target_id: str) -> None:
         """Note what the form made, to show it again to a repeated submit."""

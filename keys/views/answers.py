@@ -7,18 +7,20 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.datastructures import MultiValueDict
 
 from accounts.requests import MemberRequest
 from dashboard import htmx
 from keys import queries, receipts
 from keys.forms import ActionForm
 from keys.models import ApiKey, Submission
-from keys.refusals import Refusal
+from keys.refusals import Refusal, StaleVersion
 
 
-def own_key(request: MemberRequest, public_id: str) -> ApiKey:
-    """Return a key of the person's organisation that is not deleted, else 404."""
-    key = get_object_or_404(request.organization.keys.kept().prefetch_related("secrets"), public_id=public_id)
+def own_key(request: MemberRequest, public_id: str, *, deleted_too: bool = False) -> ApiKey:
+    """Return a key of the person's organisation, unless asked otherwise one that is not deleted; else 404."""
+    keys = request.organization.keys.all() if deleted_too else request.organization.keys.kept()
+    key = get_object_or_404(keys.prefetch_related("secrets"), public_id=public_id)
     key.organization = request.organization
     return key
 
@@ -30,12 +32,15 @@ def act(form: ActionForm, request: MemberRequest, verb: Callable[[], str]) -> st
     """
     try:
         with transaction.atomic():
-            submission, first = Submission.claim(form.cleaned_data["token"], user=request.user)
+            submission, first = Submission.claim(form.cleaned_data["token"], user=request.user, action=request.path)
             if first:
                 submission.remember(verb())
             return submission.target_id
     except Refusal as refusal:
         form.add_error(None, str(refusal))
+        if isinstance(refusal, StaleVersion) and form.key is not None:
+            # Who has read the message may send the same again.
+            form.data = MultiValueDict({**dict(request.POST.lists()), "version": [str(form.key.version)]})
         return None
 
 

@@ -25,7 +25,10 @@ def create(request: MemberRequest) -> HttpResponse:
             return ApiKey.create(organization=request.organization, by=request.user, **wanted).public_id
 
         if public_id := act(form, request, verb):
-            messages.success(request, f"{data['name']} is ready. Copy the key and try the test request.")
+            made = request.organization.keys.get(
+                public_id=public_id
+            )  # what a repeated submit finds may have another name
+            messages.success(request, f"{made.name} is ready. Copy the key and try the test request.")
             return redirect("keys:detail", public_id)
     return dialog(request, "keys/create.html", {}, form=form)
 
@@ -46,7 +49,8 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
 
         if act(form, request, verb):
             is_told = bool({"products", "allowed_domains"} & set(form.changed_data))
-            return changed(request, key, f"{data['name']} is saved.", receipt="edited" if is_told else "")
+            key.refresh_from_db()
+            return changed(request, key, f"{key.name} is saved.", receipt="edited" if is_told else "")
     return dialog(request, "keys/edit.html", {"key": key}, form=form)
 
 
@@ -54,7 +58,9 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
 @require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: MemberRequest, public_id: str) -> HttpResponse:
     """Delete a key; one that is in use asks for its name."""
-    key = own_key(request, public_id)
+    key = own_key(request, public_id, deleted_too=request.method == "POST")
+    if key.deleted_at is not None:  # sent twice, or deleted by someone else: what was wanted is so
+        return gone(request, key, f"{key.name} is deleted.")
     form = DeleteForm(request.POST or None, key=key)
     if request.method == "POST" and form.is_valid():
 

@@ -10,6 +10,7 @@ from accounts.access import members
 from accounts.requests import MemberRequest
 from dashboard import htmx
 from keys import queries, receipts, tokens
+from keys.pasted import holds_key
 from keys.snippets import test_requests
 from keys.views.answers import own_key
 
@@ -19,7 +20,10 @@ from keys.views.answers import own_key
 def key_list(request: MemberRequest) -> HttpResponse:
     """Show the organisation's keys."""
     query = request.GET.get("q", "")
-    if pasted := next(tokens.find(query, settings.KEY_PREFIX), None):
+    if (pasted := next(tokens.find(query, settings.KEY_PREFIX), None)) is None and holds_key(query):
+        messages.warning(request, "That looked like a key with a typo. Search for its hint or ID instead.")
+        return redirect("keys:list")
+    if pasted:
         messages.warning(
             request, "You searched for a whole key. Search for its hint or ID instead, and keep the key secret."
         )

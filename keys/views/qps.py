@@ -21,7 +21,7 @@ from keys.views.answers import act, dialog, own_key
 def manage(request: MemberRequest, public_id: str) -> HttpResponse:
     """Show limits and requests; take a new request."""
     key = _enterprise_key(request, public_id)
-    form = QpsForm(request.POST or None, key=key, initial={"product": request.GET.get("product")})
+    form = QpsForm(request.POST or None, key=key, initial={"product": _first_free(key)})
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
 
@@ -45,7 +45,7 @@ def withdraw(request: MemberRequest, public_id: str, request_id: str) -> HttpRes
     try:
         wish.withdraw(by=request.user)
     except Refusal as refusal:
-        return _answer(request, key, str(refusal))
+        return _answer(request, key, str(refusal), level=messages.WARNING)
     return _answer(request, key, f"The request for {wish.product} is withdrawn.")
 
 
@@ -56,14 +56,19 @@ def _enterprise_key(request: MemberRequest, public_id: str) -> ApiKey:
     return key
 
 
+def _first_free(key: ApiKey) -> int | None:
+    """The first product for which no request waits."""
+    return next((limit.product.pk for limit in queries.limits(key) if limit.pending is None), None)
+
+
 def _page(request: MemberRequest, key: ApiKey, form: QpsForm) -> HttpResponse:
     context = {"key": key, "limits": queries.limits(key), "past": queries.past_requests(key)}
     return dialog(request, "keys/qps.html", context, form=form)
 
 
-def _answer(request: MemberRequest, key: ApiKey, message: str) -> HttpResponse:
+def _answer(request: MemberRequest, key: ApiKey, message: str, *, level: int = messages.SUCCESS) -> HttpResponse:
     """Show the same place again, with what is now true."""
     if htmx.wants_fragment(request):
-        return htmx.announce(_page(request, key, QpsForm(key=key)), message)
-    messages.success(request, message)
+        return htmx.announce(_page(request, key, QpsForm(key=key, initial={"product": _first_free(key)})), message)
+    messages.add_message(request, level, message)
     return redirect("keys:qps", key.public_id)

@@ -37,8 +37,8 @@ def test_changing_a_plan_is_audited_with_before_and_after(cast, sam):
     assert change(sam, cast.northwind, plan="freemium", time_zone="Europe/Oslo").status == 302
     event = AuditEvent.objects.get(verb="organization.edited")
     assert (event.before, event.after) == (
-        {"plan": "enterprise", "time_zone": "UTC"},
-        {"plan": "freemium", "time_zone": "Europe/Oslo"},
+        {"plan": "enterprise"},
+        {"plan": "freemium"},  # not the time zone: the days of the past would have to be counted anew
     )
     assert (event.actor, event.as_staff, event.target_id) == (cast.sam, True, cast.northwind.public_id)
     assert event.organization == cast.northwind
@@ -61,12 +61,6 @@ def test_what_the_customer_changed_meanwhile_is_kept(cast, sam):
     sam.post(page_of(cast.northwind), form | {"name": "Northwind"})
     cast.northwind.refresh_from_db()
     assert (cast.northwind.name, cast.northwind.suspended_reason) == ("Northwind", "Invoice 7 is open")
-
-
-def test_a_time_zone_that_does_not_exist_is_refused(cast, sam):
-    page = change(sam, cast.northwind, time_zone="Mars/Olympus")
-    assert "is not a time zone" in page
-    assert not AuditEvent.objects.filter(verb="organization.edited").exists()
 
 
 def test_a_key_in_a_name_is_refused(cast, sam):

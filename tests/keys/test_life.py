@@ -106,7 +106,8 @@ class LifeOfAKey(RuleBasedStateMachine):
         def act() -> None:
             self.key.extend_old_string(by=self.by, version=self.key.version, delay=hours * HOUR)
 
-        if old := self.in_grace():
+        old = self.in_grace()
+        if old and old.ends_at < timezone.now() + hours * HOUR:
             act()
             old.ends_at = timezone.now() + hours * HOUR
         else:

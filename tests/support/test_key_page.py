@@ -89,13 +89,13 @@ def test_grace_and_expiry_are_shown_with_their_ends(cast, sam):
     assert sam.get(page_of(cast.key)).one("h1 .state").text_content().strip() == "Expired"
 
 
-def test_every_look_is_audited_for_the_customer(cast, sam):
+def test_looking_is_audited_for_the_customer_once_an_hour(cast, sam):
     for _ in range(2):
         sam.get(page_of(cast.key))
     events = AuditEvent.objects.filter(verb="support.viewed")
     assert [(e.target_id, e.organization_id, e.actor_id, e.as_staff) for e in events] == [
         (cast.key.public_id, cast.northwind.pk, cast.sam.pk, True)
-    ] * 2
+    ]
 
 
 def test_the_page_never_shows_the_key_its_digest_or_its_sealed_copy(cast, sam):

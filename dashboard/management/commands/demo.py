@@ -45,7 +45,8 @@ class Command(BaseCommand):
             postgres.die_with_parent(signal.SIGTERM)
         ended = threading.Event()
         for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            signal.signal(name, lambda *_: ended.set())
+            if name != signal.SIGHUP or signal.getsignal(name) != signal.SIG_IGN:  # under nohup it goes on
+                signal.signal(name, lambda *_: ended.set())
         port, gateway_port = os.environ.get("PORT", "8000"), os.environ.get("GATEWAY_PORT", "8001")
         for taken in filter(_is_taken, (port, gateway_port)):
             raise CommandError(f"Port {taken} is taken: another demo? Choose others with PORT and GATEWAY_PORT.")
@@ -57,8 +58,8 @@ class Command(BaseCommand):
             if not ended.is_set():
                 self._announce(self._facts(addresses))
             while not ended.wait(0.5):
-                if any(child.poll() is not None for child in children):
-                    raise CommandError("A part of the demo ended by itself; see above.")
+                if postgres.is_lost() or any(child.poll() is not None for child in children):
+                    raise CommandError("A part of the demo ended by itself; see above and postgres.log.")
         finally:
             self._end(children)
 

@@ -34,6 +34,8 @@ class Command(BaseCommand):
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Send until the time is over, then say what was answered."""
+        if not settings.DEVELOPMENT:
+            raise CommandError("Traffic is for development: it opens the keys of every customer.")
         targets = _targets()
         if not targets:
             raise CommandError("No key in the database has a product that the sample APIs serve.")

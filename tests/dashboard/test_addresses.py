@@ -1,0 +1,48 @@
+"""Addresses that nobody types on purpose."""
+
+import pytest
+
+from tests.factories import string_of
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "/keys/?q=%00",
+        "/keys/?product=%00",
+        "/keys/%00/",
+        "/keys/%00/edit/",
+        "/analytics/?key=%00",
+        "/admin/keys/apikey/?q=%00",
+    ],
+)
+def test_nul_is_a_bad_request(cast, as_user, url):
+    assert as_user(cast.sam if "admin" in url else cast.ada).get(url).status == 400
+
+
+@pytest.mark.parametrize(
+    "url", ["/analytics/?to=0001-01-01", "/analytics/?range=own&to=0001-01-03", "/analytics/?from=9999-12-31"]
+)
+def test_dates_far_away_say_so_at_the_field(cast, ada, url):
+    assert ada.get(url).status == 422
+
+
+@pytest.mark.parametrize("name", ["product", "state", "sort", "page", "q"])
+def test_a_key_in_an_address_is_taken_out(cast, ada, name):
+    string = string_of(cast.key)
+    page = ada.get("/keys/", **{name: string, "other": "stays"})
+    assert page.status == 302
+    assert string not in page["Location"]
+    assert string not in ada.get(page["Location"]).source
+
+
+def test_a_key_in_an_address_never_reaches_the_sign_in_page(cast, client):
+    answer = client.get("/keys/", {"q": string_of(cast.key)}, follow=True)
+    assert string_of(cast.key) not in answer.content.decode() + str(answer.redirect_chain)
+
+
+def test_health_needs_no_session(cast, ada, django_assert_num_queries):
+    with django_assert_num_queries(0):
+        assert ada.get("/livez").status == 200
+    with django_assert_num_queries(1):
+        assert ada.get("/readyz").status == 200
