@@ -47,7 +47,7 @@ def _family(user_agent: str) -> str:
         if pattern.search(user_agent):
             return name
     match = _FIRST_WORD.match(user_agent.partition("/")[0])
-    named = match.group().strip()[:MAX_CHARS] if match else ""
+    named = match.group()[:MAX_CHARS].strip() if match else ""
     return "" if is_secret_like(named) else named
 
 

@@ -260,7 +260,9 @@ def test_authorize_understands_forwarded_headers_and_refuses_with_the_problem(ht
     refused(answer, 403, "product_not_allowed", people.key.public_id)
     assert http.ask(f"/authorize?key={string}", x_forwarded_uri=SEARCH).code == "missing_key"
     assert http.ask("/authorize", x_api_key=string).code == "bad_request"
-    assert http.ask("/authorize", x_original_uri=SEARCH, x_original_method="OPTIONS").status == 200
+    assert http.ask("/authorize", x_original_uri=SEARCH, x_original_method="OPTIONS").code == "missing_key"
+    both = http.ask("/authorize", x_original_uri=SEARCH, x_forwarded_uri="/map/1/x", x_api_key=string)
+    assert both.code == "bad_request"
 
 
 def test_verify_answers_in_json(http, people, gateway, string):

@@ -110,7 +110,8 @@ CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)
         ("node", "node"),
         ("Fleet Tracker/7.1 (build 9)", "Fleet Tracker"),
         ("<script>alert(1)</script>", ""),
-        ("x" * 5000, "x" * 60),
+        ("x" * 5000, ""),  # as long as a key: it might be one
+        ("x y " * 500, ("x y " * 15)[:59]),
         ("", ""),
     ],
 )

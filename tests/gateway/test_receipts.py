@@ -1,63 +1,13 @@
 """Receipts: since when a change holds in every gateway."""
 
-import datetime as dt
 import re
 
 import pytest
-from django.utils import timezone
 
 from accounts.models import Plan
-from keys import receipts
-from keys.models import GatewayAck, GatewayNode
 from tests.gateway.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-def node(name, *, seen_seconds_ago=0, started_seconds_ago=3600):
-    now = timezone.now()
-    return GatewayNode.objects.create(
-        name=name,
-        started_at=now - dt.timedelta(seconds=started_seconds_ago),
-        seen_at=now - dt.timedelta(seconds=seen_seconds_ago),
-        applied_at=now,
-    )
-
-
-def acknowledge(name, number, at):
-    GatewayAck.objects.create(node=name, number=number, at=at)
-
-
-def number_of(key):
-    from keys.models import GatewayChange
-
-    return GatewayChange.objects.filter(key_id=key.pk).order_by("-number").first()
-
-
-def test_a_receipt_waits_for_the_last_gateway_and_names_who_is_behind(cast):
-    for name, ago in (("one", 0), ("two", 0), ("gone", 120)):
-        node(name, seen_seconds_ago=ago)
-    cast.key.disable(by=cast.ada, reason="incident")
-    change = number_of(cast.key)
-    acknowledge("one", change.number + 5, change.at + dt.timedelta(milliseconds=200))
-    assert receipts.latest(cast.key).behind == ("two",)
-    assert receipts.latest(cast.key).everywhere_at is None
-    acknowledge("two", change.number, change.at + dt.timedelta(milliseconds=400))
-    receipt = receipts.latest(cast.key)
-    assert (receipt.behind, receipt.gateways) == ((), 2)
-    assert receipt.took_seconds == pytest.approx(0.4)
-
-
-def test_later_changes_and_later_gateways_do_not_move_the_moment(cast):
-    node("one")
-    cast.key.disable(by=cast.ada, reason="incident")
-    change = number_of(cast.key)
-    acknowledge("one", change.number, change.at + dt.timedelta(milliseconds=100))
-    acknowledge("one", change.number + 3, change.at + dt.timedelta(seconds=9))
-    node("new", started_seconds_ago=-1)
-    receipt = receipts.latest(cast.key)
-    assert receipt.took_seconds == pytest.approx(0.1)
-    assert receipt.gateways == 2
 
 
 def test_the_page_shows_the_receipt_of_a_real_gateway_after_deleting(cast, ada, gateway):
