@@ -1,9 +1,11 @@
 """The forms of allauth in our words: labels, no placeholders, one sentence of help."""
 
+import time
 from typing import Any
 
 from allauth.account import forms as allauth_forms
 from django import forms
+from django.conf import settings
 from django.core.validators import MaxLengthValidator
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponseBase
@@ -56,8 +58,15 @@ class RegisterForm(PlainWords, allauth_forms.SignupForm):
         """Make person, organisation and first key together or not at all.
 
         Of two registrations of one address at the same moment, one makes the account; the other is answered like
-        every later one, so that nobody learns which addresses are taken.
+        every later one, so that nobody learns which addresses are taken, nor by how long the answer takes.
         """
+        began_at = time.monotonic()
+        try:
+            return self._try_save(request)
+        finally:
+            time.sleep(max(0.0, settings.REGISTRATION_SECONDS - (time.monotonic() - began_at)))
+
+    def _try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponseBase | None]:
         try:
             with transaction.atomic():
                 return super().try_save(request)

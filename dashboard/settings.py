@@ -217,6 +217,8 @@ SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "latchkey_session"
 
 # What a person may do how often, and what the product keeps how long --------------------------------------------------
+# Longer than making an account takes: the time of the answer must not tell whether the address has one.
+REGISTRATION_SECONDS = 0.6
 REVEALS_PER_HOUR = env.int("REVEALS_PER_HOUR", default=60)
 GRACE_MAX_DAYS = env.int("GRACE_MAX_DAYS", default=30)
 KEYS_PER_ORGANIZATION = env.int("KEYS_PER_ORGANIZATION", default=20_000)

@@ -31,6 +31,7 @@ POLL_S = 0.25
 BATCH_BYTES = 4 * 1024 * 1024
 _RETRY_S = 0.5
 _MARK_S = 1.0
+_STUCK_S = 5.0
 # A record's time is taken just before it is written.
 _MARGIN_S = 0.05
 _SKIPPED_US = 60_000_000
@@ -78,6 +79,8 @@ class Shipper:
         self._skipped_uses: dict[tuple[int, int], int] = {}
         self._offsets: dict[uuid.UUID, int] = {}
         self._marked_at = float("-inf")
+        self._stuck: dict[uuid.UUID, tuple[int, float]] = {}
+        self._told: set[uuid.UUID] = set()
 
     def ship(self, connection: policy_sql.Connection) -> None:
         """Bring everything that is written by now into the database, then say so in `gateway_node`."""
@@ -102,9 +105,27 @@ class Shipper:
                 if not reading.records and not reading.gaps:
                     if is_sealed:
                         self._discard(connection, segment, reading)
+                    elif self._is_stuck(segment, reading):
+                        return False
                     break
         except FileNotFoundError:
             self._offsets.pop(segment.id, None)  # another shipper has finished with it
+        return True
+
+    def _is_stuck(self, segment: Segment, reading: Reading) -> bool:
+        """Whether a segment that is being written has held the same unreadable bytes for over five seconds: it is damaged."""
+        if not reading.rest_bytes:
+            self._stuck.pop(segment.id, None)
+            return False
+        offset, since = self._stuck.setdefault(segment.id, (reading.offset, time.monotonic()))
+        if offset != reading.offset:
+            self._stuck[segment.id] = (reading.offset, time.monotonic())
+            return False
+        if time.monotonic() - since < _STUCK_S:
+            return False
+        if segment.id not in self._told:
+            self._told.add(segment.id)
+            log.error("%s cannot be read on from byte %d: what follows is not counted.", segment.path, offset)
         return True
 
     def _ship_batch(self, connection: policy_sql.Connection, segment: Segment) -> Reading | None:

@@ -28,6 +28,7 @@ def _fast_passwords(django_db_setup):
     from django.conf import settings
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+    settings.REGISTRATION_SECONDS = 0
 
 
 @pytest.fixture(scope="session", autouse=True)

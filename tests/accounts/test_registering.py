@@ -1,6 +1,7 @@
 """Register, confirm the address, land on the keys."""
 
 import threading
+import time
 
 import pytest
 from django.core import mail
@@ -158,3 +159,13 @@ def test_of_two_registrations_at_the_same_moment_one_makes_the_account():
     assert [(page.status, page["Location"]) for page in answers] == [(302, "/accounts/confirm-email/")] * 2
     assert User.objects.filter(email="twin@example.com").count() == 1
     assert Organization.objects.filter(name="Twins").count() == 1
+
+
+def test_the_time_of_the_answer_does_not_tell_whether_an_address_is_taken(cast, client, settings):
+    settings.REGISTRATION_SECONDS = 0.3
+    fields = {"password1": "a long enough password", "organization": "x"}
+    for email in (cast.ada.email, "nobody@example.com"):
+        began_at = time.monotonic()
+        assert client.post("/accounts/signup/", fields | {"email": email}).status_code == 302
+        assert time.monotonic() - began_at >= 0.3
+        client.logout()
