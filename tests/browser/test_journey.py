@@ -10,7 +10,7 @@ from keys.registration import FIRST_KEY
 from tests.demo.calls import TILE
 from tests.demo.wire import PASSWORD
 
-pytestmark = [pytest.mark.browser, pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.browser, pytest.mark.demo]
 
 
 def register(page: Page, email: str, organization: str) -> None:

@@ -7,7 +7,7 @@ from playwright.sync_api import Locator, Page, expect
 
 from tests.demo.calls import TILE, Caller
 
-pytestmark = [pytest.mark.browser, pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.browser, pytest.mark.demo]
 
 
 def row(page: Page, key_id: str) -> Locator:

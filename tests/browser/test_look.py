@@ -8,7 +8,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.places import ADMIN, PLACES, Place
 
-pytestmark = [pytest.mark.browser, pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = [pytest.mark.browser, pytest.mark.demo]
 
 STILL = {"reduced_motion": "reduce"}
 OTHERS = (

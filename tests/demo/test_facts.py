@@ -12,7 +12,7 @@ from accounts.models import Plan
 from tests.demo.calls import Caller
 from tests.demo.wire import Person
 
-pytestmark = [pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.demo
 
 
 def test_the_file_names_addresses_people_and_keys(demo):

@@ -15,7 +15,7 @@ from tests.demo.running import END_S, ROOT, Demo
 from tests.demo.wire import Person
 from tests.gateway.processes import free_port, wait_until
 
-pytestmark = [pytest.mark.demo, pytest.mark.xdist_group("demo-life")]
+pytestmark = pytest.mark.demo
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.demo.calls import SEARCH, Caller
 from tests.demo.running import eventually
 from tests.demo.wire import Person, mail_to
 
-pytestmark = [pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.demo
 
 NAME = "Autocomplete, production"
 

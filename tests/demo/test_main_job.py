@@ -14,7 +14,7 @@ from tests.demo import figures
 from tests.demo.calls import SEARCH, TILE, Caller
 from tests.demo.wire import Person, register
 
-pytestmark = [pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.demo
 
 CATALOGUE = 17
 

@@ -8,7 +8,7 @@ from django.urls import get_resolver
 from tests.demo.calls import SEARCH, Caller
 from tests.demo.wire import Person
 
-pytestmark = [pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.demo
 
 OURS = ("keys/", "support/", "organizations/")
 """Where addresses with an ID of a customer begin; the admin's have numbers, and are for staff."""

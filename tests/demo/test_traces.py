@@ -12,7 +12,7 @@ from pathlib import Path
 import psycopg
 import pytest
 
-pytestmark = [pytest.mark.demo, pytest.mark.xdist_group("demo")]
+pytestmark = pytest.mark.demo
 
 PIECE = 12
 
