@@ -69,7 +69,8 @@ class RedisLimiter:
         if self._task is not None:
             self._task.cancel()
             await asyncio.gather(self._task, return_exceptions=True)
-        await asyncio.gather(*(shard.stop() for shard in self._shards.values()))
+        shards, self._shards = list(self._shards.values()), {}  # what they say from now on is no news
+        await asyncio.gather(*(shard.stop() for shard in shards))
 
     # Deciding ---------------------------------------------------------------------------------------------------------
     def hit(self, meter: Meter, limit: int, answer: Answer) -> None:
@@ -124,7 +125,7 @@ class RedisLimiter:
         """Hear that a node is away, or, without trouble, that it is there. What changes is logged once."""
         if trouble and self._shards.get(shard.node) is shard:
             self._become(False, trouble)
-        elif self._is_whole():
+        elif not trouble and self._is_whole():
             self._become(True)
         self._news.set()
 
