@@ -52,7 +52,7 @@ class Config:
 def read(environ: Mapping[str, str] = os.environ) -> Config:
     """Return the configuration. Raises ConfigError for what is missing or wrong."""
     data_dir = Path(environ.get("DATA_DIR") or BASE_DIR / "var")
-    given = {name: _secret(environ, name) for name in ("DATABASE_URL", "KEY_PEPPERS")}
+    given = {name: _secret(environ, name) for name in ("DATABASE_URL", "KEY_PEPPERS", "GATEWAY_REDIS_URL")}
     is_development = environ.get("DEBUG", "").lower() in {"1", "true", "yes", "on"}
     if is_development:
         given = {**secrets.development(data_dir), **{name: value for name, value in given.items() if value}}
@@ -82,7 +82,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         patience_seconds=_number(environ, "GATEWAY_PATIENCE_SECONDS", 15, 1, 3_600),
         proxies=_networks(environ.get("GATEWAY_TRUSTED_PROXIES", "")),
         has_shipper=environ.get("GATEWAY_SHIPPER", "1").lower() not in {"0", "false", "no", "off"},
-        redis=_redis(_secret(environ, "GATEWAY_REDIS_URL")),
+        redis=_redis(given.get("GATEWAY_REDIS_URL", "")),
         redis_patience_ms=_number(environ, "GATEWAY_REDIS_PATIENCE_MS", 50, 1, 10_000),
         request_log_days=_number(environ, "REQUEST_LOG_DAYS", 3, 0, 3_650),
         log_level=environ.get("LOG_LEVEL") or "INFO",

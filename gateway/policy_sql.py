@@ -33,7 +33,7 @@ INSERT INTO gateway_ack (node, number, at) VALUES (%s, %s, clock_timestamp()) ON
 """
 _REPORT = """
 INSERT INTO gateway_node AS n (name, started_at, seen_at, applied_number, applied_at)
-VALUES (%(name)s, clock_timestamp(), clock_timestamp(), %(number)s, clock_timestamp())
+VALUES (%(name)s, statement_timestamp(), statement_timestamp(), %(number)s, statement_timestamp())
 ON CONFLICT (name) DO UPDATE SET
     started_at = CASE WHEN %(is_first)s THEN excluded.started_at ELSE n.started_at END,
     seen_at = excluded.seen_at,

@@ -170,7 +170,10 @@ def check_trouble(people, own_gateway, redis, troubles, p99_max_ms: float) -> No
             back_s = wait_until(
                 lambda: all(gateway.http().ask("/readyz").body == b"ok\n" for gateway in gateways), within_s=2
             )
+            told = count_troubles(gateways)
             found = flooding.result(30)
+        # A busy machine may pause for longer than the patience; then the limits were local once more.
+        was_undisturbed = count_troubles(gateways) == told
         assert {asked.status for asked in found} == {200, 429}
         waits_ms = sorted(
             (asked.answered_at - asked.sent_at) * 1000 for asked in found if 0 <= asked.sent_at - began_at < 1
@@ -180,12 +183,18 @@ def check_trouble(people, own_gateway, redis, troubles, p99_max_ms: float) -> No
         local = [asked for asked in passed if began_at + 0.3 < asked.sent_at < asked.answered_at < ended_at]
         after = [asked for asked in passed if asked.sent_at > ended_at + back_s + 0.05]
         print(f"{begin.__name__}: p99 in the first second {p99_ms:.0f} ms, worst 1,000 ms of 50: {certain_worst(local)} "
-              f"local, {certain_worst(passed)} over the changes, {certain_worst(after)} after; exact in {back_s:.2f} s")  # fmt: skip
+              f"local, {certain_worst(passed)} over the changes, {certain_worst(after)} after; exact in {back_s:.2f} s"
+              f"{'' if was_undisturbed else '; disturbed'}")  # fmt: skip
         assert certain_worst(local) <= 50
         assert certain_worst(passed) <= 100
-        assert certain_worst(after) <= 50
+        assert certain_worst(after) <= (50 if was_undisturbed else 100)
         assert p99_ms <= p99_max_ms
-    assert all(gateway.log().count("limits are local") >= len(troubles) for gateway in gateways)
+    assert count_troubles(gateways) >= 2 * len(troubles)
+
+
+def count_troubles(gateways) -> int:
+    """How often the gateways said that they decide by themselves."""
+    return sum(gateway.log().count("limits are local") for gateway in gateways)
 
 
 def troubles_of(redis: Redis):
