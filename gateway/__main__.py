@@ -11,6 +11,7 @@ from gateway import config as configuration
 from gateway.config import Config, ConfigError
 from gateway.journal import Journal
 from gateway.policy import Policy
+from gateway.redis_limiter import RedisLimiter
 from gateway.server import Server
 from gateway.site import Site
 from gateway.supervisor import Supervisor
@@ -31,7 +32,11 @@ async def run(config: Config) -> str:
         loop.add_signal_handler(number, stop)
     journal = Journal(config.journals_dir / config.name)
     policy = Policy(config, loop, stop)
-    site = Site(config, policy)
+    shared = None
+    if config.redis is not None:
+        shared = RedisLimiter(config.redis, config.redis_patience_ms / 1000, policy.count_gateways)
+        await shared.start()
+    site = Site(config, policy, shared)
     server = Server(loop, site, journal, config.patience_seconds)
     supervisor = Supervisor(config)
     listening = await server.listen(config.host, config.port)
@@ -42,6 +47,8 @@ async def run(config: Config) -> str:
     why = await stopped
     listening.close()
     await server.drain()
+    if shared is not None:
+        await shared.stop()
     await asyncio.to_thread(policy.stop)
     journal.close()
     site.close()

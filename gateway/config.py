@@ -9,7 +9,9 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from dashboard import secrets
+from gateway import redis_url
 from gateway.clients import Network
+from gateway.redis_url import RedisAddress
 from keys import tokens
 
 BASE_DIR = Path(__file__).resolve().parent.parent
@@ -36,6 +38,8 @@ class Config:
     patience_seconds: int
     proxies: tuple[Network, ...]
     has_shipper: bool
+    redis: RedisAddress | None
+    redis_patience_ms: int
     request_log_days: int
     log_level: str
 
@@ -48,7 +52,7 @@ class Config:
 def read(environ: Mapping[str, str] = os.environ) -> Config:
     """Return the configuration. Raises ConfigError for what is missing or wrong."""
     data_dir = Path(environ.get("DATA_DIR") or BASE_DIR / "var")
-    given = {name: _secret(environ, name) for name in ("DATABASE_URL", "KEY_PEPPERS")}
+    given = {name: _secret(environ, name) for name in ("DATABASE_URL", "KEY_PEPPERS", "GATEWAY_REDIS_URL")}
     is_development = environ.get("DEBUG", "").lower() in {"1", "true", "yes", "on"}
     if is_development:
         given = {**secrets.development(data_dir), **{name: value for name, value in given.items() if value}}
@@ -78,6 +82,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         patience_seconds=_number(environ, "GATEWAY_PATIENCE_SECONDS", 15, 1, 3_600),
         proxies=_networks(environ.get("GATEWAY_TRUSTED_PROXIES", "")),
         has_shipper=environ.get("GATEWAY_SHIPPER", "1").lower() not in {"0", "false", "no", "off"},
+        redis=_redis(given.get("GATEWAY_REDIS_URL", "")),
+        redis_patience_ms=_number(environ, "GATEWAY_REDIS_PATIENCE_MS", 50, 1, 10_000),
         request_log_days=_number(environ, "REQUEST_LOG_DAYS", 3, 0, 3_650),
         log_level=environ.get("LOG_LEVEL") or "INFO",
     )
@@ -99,6 +105,13 @@ def _number(environ: Mapping[str, str], name: str, default: int, least: int, mos
     if not (text.isascii() and text.isdigit() and least <= int(text) <= most):
         raise ConfigError(f"{name} is not a whole number from {least} to {most}.")
     return int(text)
+
+
+def _redis(url: str) -> RedisAddress | None:
+    try:
+        return redis_url.read(url) if url else None
+    except redis_url.BadRedisUrl as error:
+        raise ConfigError(f"GATEWAY_REDIS_URL {error}") from None
 
 
 def _networks(text: str) -> tuple[Network, ...]:

@@ -51,6 +51,8 @@ class _Times:
 
     polled_at: float = float("-inf")
     failed_at: float = float("-inf")
+    gateways: int = 1
+    """How many gateways there were at the last report, this one included."""
 
 
 class Policy:
@@ -85,6 +87,10 @@ class Policy:
             is_usable = self.is_loaded and now - self._times.polled_at <= self._config.stale_seconds
             return Standing.FROM_MEMORY if is_usable else Standing.NOT_READY
         return None
+
+    def count_gateways(self) -> int:
+        """Return how many gateways there are, as far as is known: those that reported within 10 s, at least this one."""
+        return max(1, self._times.gateways)
 
     async def catch_up(self) -> Standing:
         """Wait for the next poll and return the standing. A poll that takes over CATCH_UP_S counts as failed."""
@@ -183,6 +189,7 @@ class _Follower(threading.Thread):
                 policy_sql.acknowledge(connection, self._config.name, self._number or 0)
             if has_news or began_at - self._reported_at >= REPORT_S:
                 policy_sql.report(connection, self._config.name, self._number or 0, is_first=self._reported_at < 0)
+                self._times.gateways = policy_sql.count_gateways(connection)
                 self._reported_at = began_at
             policy_sql.wait(connection, self._config.poll_ms / 1000)
             # A busy database wakes at each commit; many changes are read together.

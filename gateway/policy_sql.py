@@ -33,7 +33,7 @@ INSERT INTO gateway_ack (node, number, at) VALUES (%s, %s, clock_timestamp()) ON
 """
 _REPORT = """
 INSERT INTO gateway_node AS n (name, started_at, seen_at, applied_number, applied_at)
-VALUES (%(name)s, clock_timestamp(), clock_timestamp(), %(number)s, clock_timestamp())
+VALUES (%(name)s, statement_timestamp(), statement_timestamp(), %(number)s, statement_timestamp())
 ON CONFLICT (name) DO UPDATE SET
     started_at = CASE WHEN %(is_first)s THEN excluded.started_at ELSE n.started_at END,
     seen_at = excluded.seen_at,
@@ -41,6 +41,7 @@ ON CONFLICT (name) DO UPDATE SET
                       THEN n.applied_at ELSE excluded.applied_at END,
     applied_number = excluded.applied_number
 """
+_COUNT = "SELECT count(*) FROM gateway_node WHERE seen_at > clock_timestamp() - interval '10 s'"
 
 
 @dataclass(frozen=True, slots=True)
@@ -165,6 +166,11 @@ def _read_organizations(rows: Iterable[tuple[Any, ...]]) -> dict[int, Organizati
 def acknowledge(connection: Connection, name: str, number: int) -> None:
     """Say when all changes up to a number began to hold in this gateway, by the database's clock."""
     connection.execute(_ACKNOWLEDGE, (name, number))
+
+
+def count_gateways(connection: Connection) -> int:
+    """Return how many gateways reported themselves within 10 s."""
+    return (connection.execute(_COUNT).fetchone() or (0,))[0]
 
 
 def report(connection: Connection, name: str, number: int, *, is_first: bool) -> None:

@@ -4,10 +4,10 @@ Answers of one turn of the loop leave together, after one write of their records
 """
 
 import asyncio
+import functools
 import logging
 import uuid
 from collections import deque
-from collections.abc import Awaitable
 from email.utils import formatdate
 from typing import cast
 
@@ -108,7 +108,7 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Request | Reply] = deque()
         self._since = server.now
         self._unsent = 0
-        self._task: asyncio.Task[None] | None = None
+        self._later: asyncio.Future[Reply] | None = None
         self._is_in_message = self._is_in_head = False
         self._is_stopped = False  # nothing more is read from the client
         self._is_paused = self._has_paused_reading = self._has_failed = False
@@ -134,8 +134,8 @@ class Connection(asyncio.Protocol):
         self._server.connections.discard(self)
         self._transport = None
         self._queue.clear()
-        if self._task is not None:
-            self._task.cancel()
+        if self._later is not None:
+            self._later.cancel()
 
     def data_received(self, data: bytes) -> None:
         """Read what came and answer what is complete."""
@@ -156,7 +156,7 @@ class Connection(asyncio.Protocol):
     def eof_received(self) -> bool:
         """Answer what came before the client stopped sending, then close."""
         self._is_stopped = True
-        return bool(self._queue or self._unsent or self._task)
+        return bool(self._queue or self._unsent or self._later)
 
     def pause_writing(self) -> None:
         """Answer nothing more until the client takes what it was sent."""
@@ -199,7 +199,7 @@ class Connection(asyncio.Protocol):
             return
         if self._headers.get(b"content-length", b"0").rjust(20, b"0") > b"%020d" % BODY_MAX_BYTES:
             self._fail(413, "body_too_large", "The body is larger than 16 KB.")
-        elif self._transport and not self._queue and not self._unsent and self._task is None:
+        elif self._transport and not self._queue and not self._unsent and self._later is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
     def on_body(self, part: bytes) -> None:
@@ -227,7 +227,7 @@ class Connection(asyncio.Protocol):
     def _work(self) -> None:
         """Answer what is lined up, as far as the client keeps taking answers."""
         queue = self._queue
-        while queue and self._task is None and not self._is_paused and self._unsent < _ANSWERS_PER_TURN:
+        while queue and self._later is None and not self._is_paused and self._unsent < _ANSWERS_PER_TURN:
             request = queue.popleft()
             if isinstance(request, Reply):
                 self._send(request, keeps_alive=False, has_body=True)
@@ -236,31 +236,31 @@ class Connection(asyncio.Protocol):
             if isinstance(answer, Reply):
                 self._reply(request, answer)
             else:
-                self._task = self._server.loop.create_task(self._reply_later(request, answer))
+                self._later = asyncio.ensure_future(answer)
+                self._later.add_done_callback(functools.partial(self._reply_later, request))
         self._regulate()
 
     def _ask(self, request: Request) -> Answer:
         try:
             return self._server.site.answer(request)
-        except Exception:
-            return self._apologise()
+        except Exception as error:
+            return self._apologise(error)
 
     @staticmethod
-    def _apologise() -> Reply:
+    def _apologise(error: BaseException) -> Reply:
         # Tracebacks hold no values, so no key: only places in the code.
-        log.exception("A request could not be answered.")
+        log.error("A request could not be answered.", exc_info=error)
         detail = "The gateway could not answer. Try again in a second."
         return answers.problem(
             503, "not_ready", detail, str(uuid.uuid4()), fields=b"Retry-After: 1\r\n", closes=True
         )  # fmt: skip
 
-    async def _reply_later(self, request: Request, answer: Awaitable[Reply]) -> None:
-        try:
-            reply = await answer
-        except Exception:
-            reply = self._apologise()
-        self._task = None
-        self._reply(request, reply)
+    def _reply_later(self, request: Request, later: asyncio.Future[Reply]) -> None:
+        self._later = None
+        if later.cancelled():
+            return
+        error = later.exception()
+        self._reply(request, later.result() if error is None else self._apologise(error))
         self._work()
 
     def _reply(self, request: Request, reply: Reply) -> None:
@@ -287,7 +287,7 @@ class Connection(asyncio.Protocol):
             return
         if self._queue:
             self._work()
-        elif self._is_stopped and self._task is None:
+        elif self._is_stopped and self._later is None:
             self._finish()
 
     def _finish(self) -> None:
@@ -312,7 +312,7 @@ class Connection(asyncio.Protocol):
     # From the server --------------------------------------------------------------------------------------------------
     def lose_patience(self, now: float) -> None:
         """Close when the client does not send, or does not take, for too long."""
-        if self._task is not None:
+        if self._later is not None:
             return
         waited_s = now - self._since
         if self._is_stopped and not self._unsent and waited_s > _LINGER_S and not self._is_paused:
@@ -329,7 +329,7 @@ class Connection(asyncio.Protocol):
 
     def close_if_idle(self) -> None:
         """Close between two requests."""
-        if self._transport is not None and not (self._is_in_message or self._queue or self._unsent or self._task):
+        if self._transport is not None and not (self._is_in_message or self._queue or self._unsent or self._later):
             self._transport.close()
 
     def abort(self) -> None:

@@ -11,8 +11,9 @@ from http import HTTPStatus
 from gateway import answers, clients, outcomes, records, sample_api, verify
 from gateway.answers import Reply
 from gateway.config import Config
-from gateway.limiter import Admission, Limiter
+from gateway.limiter import Admission, Limiter, Meter
 from gateway.policy import Policy
+from gateway.redis_limiter import RedisLimiter
 from gateway.requests import BadTarget, Request, Target, find_key, read_target, tracking_id
 from gateway.verdict import Question, Standing, Verdict, decide
 
@@ -38,10 +39,12 @@ class _Call:
 class Site:
     """Answers requests. An answer that has to wait is awaited; all others are there at once."""
 
-    def __init__(self, config: Config, policy: Policy) -> None:
+    def __init__(self, config: Config, policy: Policy, shared: RedisLimiter | None = None) -> None:
+        """`shared` keeps the limits of several gateways; without it they are kept here."""
         self._config = config
         self._policy = policy
         self._limiter = Limiter()
+        self._shared = shared
         self._drawing = ThreadPoolExecutor(_DRAWING_THREADS, "drawing")
 
     def close(self) -> None:
@@ -70,9 +73,11 @@ class Site:
         return answers.text(200, b"ok\n")
 
     def _readyz(self, request: Request, target: Target) -> Reply:
-        if self._policy.is_loaded and self._policy.standing() is not Standing.NOT_READY:
-            return answers.text(200, b"ok\n")
-        return answers.text(503, b"the keys are not loaded\n")
+        if not self._policy.is_loaded or self._policy.standing() is Standing.NOT_READY:
+            return answers.text(503, b"the keys are not loaded\n")
+        if self._shared is not None and not self._shared.is_exact:
+            return answers.text(200, b"degraded: limits are local\n")
+        return answers.text(200, b"ok\n")
 
     def _authorize(self, request: Request, target: Target) -> Answer:
         """Decide about the request that a proxy has received and describes in headers."""
@@ -127,15 +132,22 @@ class Site:
         verdict = decide(self._policy.rules, call.question, now_ns / 1e9, standing)
         admission = None
         if verdict.secret is not None and verdict.product is not None and verdict.outcome is outcomes.OK:
+            meter = (verdict.secret.key.id, verdict.product.id)
+            if self._shared is not None:
+                return self._conclude_shared(self._shared, call, verdict, meter)
             admission = self._limiter.hit(
-                (verdict.secret.key.id, verdict.product.id),
-                verdict.limit,
-                now_us=time.monotonic_ns() // 1000,
-                second=now_ns // 1_000_000_000,
+                meter, verdict.limit, now_us=time.monotonic_ns() // 1000, second=now_ns // 1_000_000_000
             )
             if not admission.is_admitted:
                 verdict = verdict.limited()
         return call.finish(call, verdict, admission)
+
+    @staticmethod
+    def _conclude_shared(shared: RedisLimiter, call: _Call, verdict: Verdict, meter: Meter) -> Awaitable[Reply]:
+        """Answer once the shared limit has said its word. A future, no task: most of the time of a request would go into it."""
+        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
+        shared.hit(meter, verdict.limit, functools.partial(_finish, answered, call, verdict))
+        return answered
 
     # Answers ----------------------------------------------------------------------------------------------------------
     def _serve(self, call: _Call, verdict: Verdict, admission: Admission | None) -> Answer:
@@ -232,6 +244,33 @@ class Site:
                 tracking_id=call.tracking_id,
             )
         )
+
+
+def _finish(answered: asyncio.Future[Reply], call: _Call, verdict: Verdict, admission: Admission) -> None:
+    """Settle the answer of a request whose admission is known, unless its client has gone. Never raises."""
+    if answered.done():
+        return
+    try:
+        answer = call.finish(call, verdict if admission.is_admitted else verdict.limited(), admission)
+    except Exception as error:
+        answered.set_exception(error)
+        return
+    if isinstance(answer, Reply):
+        answered.set_result(answer)
+    else:
+        later = asyncio.ensure_future(answer)
+        later.add_done_callback(functools.partial(_hand_on, answered))
+        answered.add_done_callback(lambda _: later.cancel())
+
+
+def _hand_on(answered: asyncio.Future[Reply], later: asyncio.Future[Reply]) -> None:
+    if answered.done() or later.cancelled():
+        return
+    error = later.exception()
+    if error is not None:
+        answered.set_exception(error)
+    else:
+        answered.set_result(later.result())
 
 
 _SPECIAL: dict[str, Callable[[Site, Request, Target], Answer]] = {
