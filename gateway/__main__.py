@@ -8,9 +8,11 @@ import sys
 import uvloop
 
 from gateway import config as configuration
+from gateway import syslog
 from gateway.config import Config, ConfigError
 from gateway.journal import Journal
 from gateway.policy import Policy
+from gateway.reports import Desk, Sealer
 from gateway.server import Server
 from gateway.site import Site
 from gateway.supervisor import Supervisor
@@ -31,10 +33,14 @@ async def run(config: Config) -> str:
         loop.add_signal_handler(number, stop)
     journal = Journal(config.journals_dir / config.name)
     policy = Policy(config, loop, stop)
-    site = Site(config, policy)
+    sealer = Sealer(pepper for _, pepper in reversed(config.peppers.keys))
+    # What a full disk keeps out is a duration or a reason, no request: it is not declared as missing.
+    desk = Desk(sealer, lambda frames: journal.write(frames, 0))
+    site = Site(config, policy, sealer, desk)
     server = Server(loop, site, journal, config.patience_seconds)
     supervisor = Supervisor(config)
     listening = await server.listen(config.host, config.port)
+    reporting = await syslog.listen(loop, config.syslog, desk) if config.syslog else None
     policy.start()
     if config.has_shipper:
         supervisor.start()
@@ -42,6 +48,8 @@ async def run(config: Config) -> str:
     why = await stopped
     listening.close()
     await server.drain()
+    if reporting is not None:
+        reporting.close()
     await asyncio.to_thread(policy.stop)
     journal.close()
     site.close()
