@@ -8,10 +8,12 @@ import sys
 import uvloop
 
 from gateway import config as configuration
+from gateway import syslog
 from gateway.config import Config, ConfigError
 from gateway.journal import Journal
 from gateway.policy import Policy
 from gateway.redis_limiter import RedisLimiter
+from gateway.reports import Desk, Sealer
 from gateway.server import Server
 from gateway.site import Site
 from gateway.supervisor import Supervisor
@@ -36,10 +38,14 @@ async def run(config: Config) -> str:
     if config.redis is not None:
         shared = RedisLimiter(config.redis, config.redis_patience_ms / 1000, policy.count_gateways)
         await shared.start()
-    site = Site(config, policy, shared)
+    sealer = Sealer(pepper for _, pepper in reversed(config.peppers.keys))
+    # What a full disk keeps out is a duration or a reason, no request: it is not declared as missing.
+    desk = Desk(sealer, lambda frames: journal.write(frames, 0))
+    site = Site(config, policy, sealer, desk, shared)
     server = Server(loop, site, journal, config.patience_seconds)
     supervisor = Supervisor(config)
     listening = await server.listen(config.host, config.port)
+    reporting = await syslog.listen(loop, config.syslog, desk) if config.syslog else None
     policy.start()
     if config.has_shipper:
         supervisor.start()
@@ -49,6 +55,8 @@ async def run(config: Config) -> str:
     await server.drain()
     if shared is not None:
         await shared.stop()
+    if reporting is not None:
+        reporting.close()
     await asyncio.to_thread(policy.stop)
     journal.close()
     site.close()

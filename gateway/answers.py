@@ -34,13 +34,14 @@ _PATH_SHOWN = 200
 
 @dataclass(frozen=True, slots=True)
 class Reply:
-    """One answer: `fields` are header lines without those of the connection, `frame` its record, empty for what is not counted."""
+    """One answer: `fields` are header lines without those of the connection, `frame` its record, empty for what is not counted, or its `records`."""
 
     status: int
     fields: bytes
     body: bytes = b""
     frame: bytes = b""
     closes: bool = False
+    records: int = 1
 
 
 def serialise(reply: Reply, date: bytes, *, keeps_alive: bool, has_body: bool) -> bytes:
@@ -54,6 +55,11 @@ def serialise(reply: Reply, date: bytes, *, keeps_alive: bool, has_body: bool) -
 def text(status: int, body: bytes) -> Reply:
     """Return a plain sentence."""
     return Reply(status, b"Content-Type: " + TEXT + b"\r\nCache-Control: no-store\r\n", body)
+
+
+def json_of(content: dict[str, Any]) -> Reply:
+    """Return a 200 with JSON that is not counted."""
+    return Reply(200, b"Content-Type: " + JSON + b"\r\nCache-Control: no-store\r\n" + CORS, dump(content))
 
 
 def preflight() -> Reply:

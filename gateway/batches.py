@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 
 from gateway import outcomes
-from gateway.records import Record
+from gateway.records import Correction, Record
 from gateway.usage import Delta
 
 _MINUTE_US = 60_000_000
@@ -27,6 +27,8 @@ class _Counts:
     errors_4xx: int = 0
     errors_5xx: int = 0
     peak_qps: int = 0
+    duration_ms_sum: int = 0
+    duration_count: int = 0
     reasons: Counter[tuple[int, str]] = field(default_factory=Counter)
 
     def add(self, record: Record) -> None:
@@ -42,17 +44,36 @@ class _Counts:
             self.errors_5xx += 1
         self.reasons[record.status, outcome_word(record)] += 1
 
+    def correct(self, correction: Correction) -> None:
+        """Add how an allowed request ended. A 429 is the upstream's own here, no breach of the key's limit."""
+        if correction.duration_ms is not None:
+            self.duration_ms_sum += correction.duration_ms
+            self.duration_count += 1
+        if correction.status < 400:
+            return
+        if correction.status < 500:
+            self.errors_4xx += 1
+        else:
+            self.errors_5xx += 1
+        self.reasons[correction.status, outcomes.OK.word] += 1
 
-def count(found: Iterable[Record]) -> list[Delta]:
-    """Return what the records of known keys add to the usage tables, in a fixed order."""
+
+def count(found: Iterable[Record], corrections: Iterable[Correction] = ()) -> list[Delta]:
+    """Return what the records of known keys, and corrections of them, add to the usage tables, in a fixed order."""
     groups: dict[tuple[int, int, int, int], _Counts] = {}
+
+    def counts_of(entry: Record | Correction) -> _Counts:
+        group = (entry.key_id, entry.at_us // _MINUTE_US, entry.product_id, entry.secret_number)
+        counts = groups.get(group)
+        if counts is None:
+            counts = groups[group] = _Counts(entry.organization_id)
+        return counts
+
     for record in found:
         if record.key_id:
-            group = (record.key_id, record.at_us // _MINUTE_US, record.product_id, record.secret_number)
-            counts = groups.get(group)
-            if counts is None:
-                counts = groups[group] = _Counts(record.organization_id)
-            counts.add(record)
+            counts_of(record).add(record)
+    for correction in corrections:
+        counts_of(correction).correct(correction)
     return [
         Delta(
             organization_id=counts.organization_id,
@@ -65,6 +86,8 @@ def count(found: Iterable[Record]) -> list[Delta]:
             errors_4xx=counts.errors_4xx,
             errors_5xx=counts.errors_5xx,
             peak_qps=counts.peak_qps,
+            duration_ms_sum=counts.duration_ms_sum,
+            duration_count=counts.duration_count,
             reasons=tuple((status, word, number) for (status, word), number in sorted(counts.reasons.items())),
         )
         for (key_id, minute, product_id, secret_number), counts in sorted(groups.items(), key=lambda item: item[0])

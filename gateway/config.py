@@ -36,6 +36,7 @@ class Config:
     poll_ms: int
     stale_seconds: int
     patience_seconds: int
+    syslog: tuple[str, int] | None
     proxies: tuple[Network, ...]
     has_shipper: bool
     redis: RedisAddress | None
@@ -80,6 +81,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         poll_ms=_number(environ, "GATEWAY_POLL_MS", 200, 10, 500),
         stale_seconds=_number(environ, "GATEWAY_STALE_SECONDS", 600, 0, 86_400),
         patience_seconds=_number(environ, "GATEWAY_PATIENCE_SECONDS", 15, 1, 3_600),
+        syslog=_address(environ, "GATEWAY_SYSLOG"),
         proxies=_networks(environ.get("GATEWAY_TRUSTED_PROXIES", "")),
         has_shipper=environ.get("GATEWAY_SHIPPER", "1").lower() not in {"0", "false", "no", "off"},
         redis=_redis(given.get("GATEWAY_REDIS_URL", "")),
@@ -112,6 +114,18 @@ def _redis(url: str) -> RedisAddress | None:
         return redis_url.read(url) if url else None
     except redis_url.BadRedisUrl as error:
         raise ConfigError(f"GATEWAY_REDIS_URL {error}") from None
+
+
+def _address(environ: Mapping[str, str], name: str) -> tuple[str, int] | None:
+    """Return host and port of `host:port` or `[::1]:port`, None where nothing is set."""
+    text = environ.get(name) or ""
+    if not text:
+        return None
+    host, _, port = text.rpartition(":")
+    host = host.removeprefix("[").removesuffix("]")
+    if not host or not (port.isascii() and port.isdigit() and 1 <= int(port) <= 65_535):
+        raise ConfigError(f"{name} is not an address such as 127.0.0.1:8514.")
+    return host, int(port)
 
 
 def _networks(text: str) -> tuple[Network, ...]:

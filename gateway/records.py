@@ -1,7 +1,7 @@
 """One record of the journal as bytes, and back. PURE.
 
 A frame is `u32 length | u32 CRC-32 of the payload | payload`, little-endian. The payload begins with its kind: 1 a request,
-2 a gap (requests that were answered but could not be written).
+2 a gap (requests that were answered but could not be written), 3 a correction (how an allowed request ended behind the gateway).
 """
 
 import struct
@@ -12,7 +12,9 @@ from dataclasses import dataclass
 _FRAME = struct.Struct("<II")
 _REQUEST = struct.Struct("<BqqqqIIHBBBBB")
 _GAP = struct.Struct("<BqqQ")
-_REQUEST_KIND, _GAP_KIND = 1, 2
+_CORRECTION = struct.Struct("<BqqqqIHi")
+_REQUEST_KIND, _GAP_KIND, _CORRECTION_KIND = 1, 2, 3
+_NO_DURATION = -1
 MAX_PAYLOAD = 4096
 MAX_FRAME = _FRAME.size + MAX_PAYLOAD
 
@@ -42,6 +44,22 @@ class Gap:
     from_us: int
     until_us: int
     requests: int
+
+
+@dataclass(frozen=True, slots=True)
+class Correction:
+    """How an allowed request ended: its real status, and its duration where that is known. `at_us` is the request's."""
+
+    at_us: int
+    organization_id: int
+    key_id: int
+    secret_number: int
+    product_id: int
+    status: int
+    duration_ms: int | None
+
+
+Entry = Record | Gap | Correction
 
 
 class BrokenFrame(Exception):
@@ -75,7 +93,18 @@ def encode_gap(gap: Gap) -> bytes:
     return frame(_GAP.pack(_GAP_KIND, gap.from_us, gap.until_us, gap.requests))
 
 
-def decode(data: bytes) -> Iterator[tuple[Record | Gap, int]]:
+def encode_correction(correction: Correction) -> bytes:
+    """Return the frame of a correction."""
+    duration_ms = _NO_DURATION if correction.duration_ms is None else correction.duration_ms
+    return frame(
+        _CORRECTION.pack(
+            _CORRECTION_KIND, correction.at_us, correction.organization_id, correction.key_id, correction.product_id,
+            correction.secret_number, correction.status, duration_ms,
+        )
+    )  # fmt: skip
+
+
+def decode(data: bytes) -> Iterator[tuple[Entry, int]]:
     """Yield each record with the offset behind it. Raises BrokenFrame at the first place that holds no whole frame."""
     offset = 0
     while offset < len(data):
@@ -94,10 +123,14 @@ def decode(data: bytes) -> Iterator[tuple[Record | Gap, int]]:
         yield found, offset
 
 
-def _read(payload: bytes) -> Record | Gap:
+def _read(payload: bytes) -> Entry:
     if payload[0] == _GAP_KIND:
         _, from_us, until_us, requests = _GAP.unpack(payload)
         return Gap(from_us, until_us, requests)
+    if payload[0] == _CORRECTION_KIND:
+        _, at_us, organization_id, key_id, product_id, secret_number, status, duration_ms = _CORRECTION.unpack(payload)
+        known_ms = None if duration_ms == _NO_DURATION else duration_ms
+        return Correction(at_us, organization_id, key_id, secret_number, product_id, status, known_ms)
     _, at_us, organization_id, key_id, product_id, secret_number, demand, status, outcome, *lengths = (
         _REQUEST.unpack_from(payload)
     )

@@ -49,7 +49,7 @@ def read_target(target: bytes) -> Target:
     decided about must be what is served.
     """
     if not target.startswith(b"/"):
-        target = _strip_authority(target)
+        target = strip_authority(target)
     raw, _, query = target.partition(b"#")[0].partition(b"?")
     try:
         path = (unquote_to_bytes(raw) if b"%" in raw else raw).decode("utf-8")
@@ -65,7 +65,8 @@ def read_target(target: bytes) -> Target:
     return Target(path, query_text)
 
 
-def _strip_authority(target: bytes) -> bytes:
+def strip_authority(target: bytes) -> bytes:
+    """Return an address without scheme and host. Raises BadTarget for one that begins with neither these nor a slash."""
     try:
         parts = urlsplit(target)
     except ValueError:

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway import records
-from gateway.records import Gap, Record
+from gateway.records import Correction, Gap, Record
 
 _HEADER = struct.Struct("<8s16s")
 _MAGIC = b"LKJOURN1"
@@ -24,12 +24,18 @@ SUFFIX = ".journal"
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was read of a segment: records, the offset behind the last whole one, and how many bytes were left over."""
+    """What was read of a segment: its entries, the offset behind the last whole one, and how many bytes were left over."""
 
     records: tuple[Record, ...]
     gaps: tuple[Gap, ...]
+    corrections: tuple[Correction, ...]
     offset: int
     rest_bytes: int
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing whole was there to read."""
+        return not (self.records or self.gaps or self.corrections)
 
 
 @dataclass(frozen=True, slots=True)
@@ -107,14 +113,17 @@ def read(segment: Segment, offset: int, limit_bytes: int) -> Reading:
         data = file.read(limit_bytes)
     found: list[Record] = []
     gaps: list[Gap] = []
+    corrections: list[Correction] = []
     end = 0
     try:
         for record, behind in records.decode(data):
             end = behind
             if isinstance(record, Gap):
                 gaps.append(record)
+            elif isinstance(record, Correction):
+                corrections.append(record)
             else:
                 found.append(record)
     except records.BrokenFrame as broken:
         end = broken.offset
-    return Reading(tuple(found), tuple(gaps), offset + end, len(data) - end)
+    return Reading(tuple(found), tuple(gaps), tuple(corrections), offset + end, len(data) - end)

@@ -23,7 +23,7 @@ log = logging.getLogger("latchkey.gateway")
 
 URL_MAX_BYTES = 8 * 1024
 HEADERS_MAX_BYTES = 32 * 1024
-BODY_MAX_BYTES = 16 * 1024
+BODY_MAX_BYTES = 64 * 1024
 _RAW_HEAD_MAX_BYTES = URL_MAX_BYTES + HEADERS_MAX_BYTES + 16 * 1024
 _LINGER_S = 2
 _DRAIN_S = 8
@@ -38,22 +38,25 @@ class Outbox:
         self._loop = loop
         self._journal = journal
         self._frames: list[bytes] = []
+        self._records = 0
         self._answers: list[tuple[Connection, bytes]] = []
 
-    def send(self, connection: "Connection", data: bytes, frame: bytes) -> None:
-        """Have an answer leave at the end of this turn."""
+    def send(self, connection: "Connection", data: bytes, frame: bytes, records: int) -> None:
+        """Have an answer leave at the end of this turn; `frame` holds so many records."""
         if not self._answers:
             self._loop.call_soon(self.flush)
         self._answers.append((connection, data))
         if frame:
             self._frames.append(frame)
+            self._records += records
 
     def flush(self) -> None:
         """Write the records, then send the answers."""
         frames, self._frames = self._frames, []
+        records, self._records = self._records, 0
         leaving, self._answers = self._answers, []
         if frames:
-            self._journal.write(b"".join(frames), len(frames))
+            self._journal.write(b"".join(frames), records)
         for connection, data in leaving:
             connection.transmit(data)
 
@@ -198,7 +201,7 @@ class Connection(asyncio.Protocol):
         if self._headers.get(b"expect", b"").lower() != b"100-continue" or self._is_stopped:
             return
         if self._headers.get(b"content-length", b"0").rjust(20, b"0") > b"%020d" % BODY_MAX_BYTES:
-            self._fail(413, "body_too_large", "The body is larger than 16 KB.")
+            self._fail(413, "body_too_large", "The body is larger than 64 KB.")
         elif self._transport and not self._queue and not self._unsent and self._later is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
@@ -206,7 +209,7 @@ class Connection(asyncio.Protocol):
         """Collect the body."""
         self._body += part
         if len(self._body) > BODY_MAX_BYTES:
-            self._fail(413, "body_too_large", "The body is larger than 16 KB.")
+            self._fail(413, "body_too_large", "The body is larger than 64 KB.")
 
     def on_message_complete(self) -> None:
         """Line a request up."""
@@ -274,7 +277,7 @@ class Connection(asyncio.Protocol):
             self._queue.clear()
         self._unsent += 1
         data = answers.serialise(reply, self._server.date, keeps_alive=keeps_alive, has_body=has_body)
-        self._server.outbox.send(self, data, reply.frame)
+        self._server.outbox.send(self, data, reply.frame, reply.records)
 
     def transmit(self, data: bytes) -> None:
         """Send an answer whose record is written; after the last one close."""

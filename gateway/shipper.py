@@ -102,7 +102,7 @@ class Shipper:
                 if reading is None:
                     return False
                 self._offsets[segment.id] = reading.offset
-                if not reading.records and not reading.gaps:
+                if reading.is_empty:
                     if is_sealed:
                         self._discard(connection, segment, reading)
                     elif self._is_stuck(segment, reading):
@@ -136,8 +136,9 @@ class Shipper:
             if row is None:
                 return None
             reading = segments.read(segment, row[0], BATCH_BYTES)
+            if reading.records or reading.corrections:
+                usage.add(connection, batches.count(reading.records, reading.corrections))
             if reading.records:
-                usage.add(connection, batches.count(reading.records))
                 self._keep(connection, self._sampler.choose(reading.records))
                 skipped_uses = self._note_uses(connection, reading.records)
             if reading.offset != row[0]:

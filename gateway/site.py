@@ -3,23 +3,23 @@
 import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from http import HTTPStatus
 
-from gateway import answers, clients, outcomes, records, sample_api, verify
+from gateway import answers, clients, forward, openapi, outcomes, records, reports, sample_api, verify
 from gateway.answers import Reply
 from gateway.config import Config
 from gateway.limiter import Admission, Limiter, Meter
 from gateway.policy import Policy
 from gateway.redis_limiter import RedisLimiter
+from gateway.reports import Desk, Sealer
 from gateway.requests import BadTarget, Request, Target, find_key, read_target, tracking_id
 from gateway.verdict import Question, Standing, Verdict, decide
 
 Answer = Reply | Awaitable[Reply]
 
-_ORIGINAL = (b"x-original-uri", b"x-forwarded-uri")
 _READABLE = frozenset({b"GET", b"HEAD"})
 _DRAWING_THREADS = 2
 _NOSNIFF = b"X-Content-Type-Options: nosniff\r\n"
@@ -39,10 +39,14 @@ class _Call:
 class Site:
     """Answers requests. An answer that has to wait is awaited; all others are there at once."""
 
-    def __init__(self, config: Config, policy: Policy, shared: RedisLimiter | None = None) -> None:
+    def __init__(
+        self, config: Config, policy: Policy, sealer: Sealer, desk: Desk, shared: RedisLimiter | None = None
+    ) -> None:
         """`shared` keeps the limits of several gateways; without it they are kept here."""
         self._config = config
         self._policy = policy
+        self._sealer = sealer
+        self._desk = desk
         self._limiter = Limiter()
         self._shared = shared
         self._drawing = ThreadPoolExecutor(_DRAWING_THREADS, "drawing")
@@ -81,27 +85,67 @@ class Site:
 
     def _authorize(self, request: Request, target: Target) -> Answer:
         """Decide about the request that a proxy has received and describes in headers."""
-        described = [request.headers[name] for name in _ORIGINAL if request.headers.get(name)]
-        if len(described) > 1:
-            detail = "Both X-Original-URI and X-Forwarded-Uri are there: the proxy must set one and remove the other."
-            return self._bad_request(request, detail)
-        original = described[0] if described else b""
-        if not original:
-            return self._bad_request(request, "The header X-Original-URI or X-Forwarded-Uri is missing.")
         try:
+            original = forward.original_uri(request.headers)
             target = read_target(original)
         except BadTarget as error:
             return self._bad_request(request, str(error))
-        return self._judge(self._make_call(request, target, self._authorise))
+        address = forward.upstream_fields(original)
+        return self._judge(self._make_call(request, target, functools.partial(self._authorise, address)))
+
+    def _authorize_nginx(self, request: Request, target: Target) -> Answer:
+        """Decide like `_authorize`, and answer in the form that nginx's auth_request understands."""
+        answer = self._authorize(request, target)
+        return forward.for_nginx(answer) if isinstance(answer, Reply) else self._later_for_nginx(answer)
+
+    @staticmethod
+    async def _later_for_nginx(answer: Awaitable[Reply]) -> Reply:
+        return forward.for_nginx(await answer)
 
     def _verify(self, request: Request, target: Target) -> Answer:
         if request.method != b"POST":
             return self._wrong_method(request, "POST")
         try:
-            asked = verify.read(request.body, request.headers.get(b"tracking-id", b""), self._config.key_prefix)
+            batch = verify.read(request.body, request.headers.get(b"tracking-id", b""), self._config.key_prefix)
         except verify.BadBody as error:
             return self._bad_request(request, str(error))
-        return self._judge(_Call(request, asked.question, asked.tracking_id, functools.partial(self._report, asked)))
+        standing = self._policy.standing()
+        if standing is None:
+            return self._verify_later(request, batch)
+        return self._verify_now(request, batch, standing)
+
+    async def _verify_later(self, request: Request, batch: verify.Batch) -> Reply:
+        answer = self._verify_now(request, batch, await self._policy.catch_up())
+        return answer if isinstance(answer, Reply) else await answer
+
+    def _verify_now(self, request: Request, batch: verify.Batch, standing: Standing) -> Answer:
+        """Decide about all questions, then answer them together."""
+        calls = [
+            _Call(request, asked.question, asked.tracking_id, functools.partial(self._tell, asked))
+            for asked in batch.asked
+        ]
+        found = [self._conclude(call, standing) for call in calls]
+        replies = [answer for answer in found if isinstance(answer, Reply)]
+        return verify.gather(batch, replies) if len(replies) == len(found) else self._gather_later(batch, found)
+
+    @staticmethod
+    async def _gather_later(batch: verify.Batch, found: Sequence[Answer]) -> Reply:
+        return verify.gather(batch, [answer if isinstance(answer, Reply) else await answer for answer in found])
+
+    def _report(self, request: Request, target: Target) -> Reply:
+        """Take how allowed requests ended."""
+        if request.method != b"POST":
+            return self._wrong_method(request, "POST")
+        try:
+            tally = self._desk.take(reports.read_body(request.body))
+        except reports.BadReports as error:
+            return self._bad_request(request, str(error))
+        return answers.json_of(tally)
+
+    def _openapi(self, request: Request, target: Target) -> Reply:
+        if request.method not in _READABLE:
+            return self._wrong_method(request, "GET, HEAD")
+        return answers.json_of(openapi.DOCUMENT)
 
     # Decision ---------------------------------------------------------------------------------------------------------
     def _make_call(
@@ -184,7 +228,7 @@ class Site:
         reply = Reply(sample.status, fields.encode() + _NOSNIFF + limits + answers.CORS, sample.body)
         return self._record(call, verdict, admission, reply)
 
-    def _authorise(self, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
+    def _authorise(self, address: bytes, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
         """Answer a proxy: an empty 200 with who it is, or the problem for it to pass on."""
         key, product = verdict.key, verdict.product
         if admission is None or not admission.is_admitted or key is None or product is None:
@@ -194,15 +238,26 @@ class Site:
             f"Cache-Control: no-store\r\nTracking-ID: {call.tracking_id}\r\nX-Latchkey-Key-Id: {key.public_id}\r\n"
             f"X-Latchkey-Organization-Id: {organization.public_id}\r\nX-Latchkey-Product: {product.code}\r\n"
         )
+        at_us = time.time_ns() // 1000
+        report = f"X-Latchkey-Report: {self._seal(verdict, at_us)}\r\n".encode()
         limits = answers.limit_fields(verdict.limit, admission)
-        return self._record(call, verdict, admission, Reply(200, fields.encode() + limits + answers.CORS))
+        reply = Reply(200, b"".join((fields.encode(), address, report, limits, answers.CORS)))
+        return replace(reply, frame=self._frame(call, verdict, admission, reply.status, at_us))
 
-    def _report(self, asked: verify.Asked, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
-        """Answer a backend."""
+    def _tell(self, asked: verify.Asked, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
+        """Answer one question of a backend."""
         key = verdict.key
         organization = self._policy.rules.organizations.get(key.organization_id) if key else None
-        frame = self._frame(call, verdict, admission, verdict.outcome.status)
-        return verify.write(asked, verdict, admission, organization, frame)
+        at_us = time.time_ns() // 1000
+        reply = verify.write(asked, verdict, admission, organization, self._seal(verdict, at_us))
+        return replace(reply, frame=self._frame(call, verdict, admission, verdict.outcome.status, at_us))
+
+    def _seal(self, verdict: Verdict, at_us: int) -> str | None:
+        """Return the token by which the end of an allowed request is reported; None for a refused one."""
+        secret, product = verdict.secret, verdict.product
+        if verdict.outcome is not outcomes.OK or secret is None or product is None:
+            return None
+        return self._sealer.seal(at_us, secret.key.organization_id, secret.key.id, product.id, secret.number)
 
     def _refuse(self, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
         reply = answers.refusal(verdict, call.tracking_id, call.question.path, admission)
@@ -223,14 +278,14 @@ class Site:
     # Journal ----------------------------------------------------------------------------------------------------------
     def _record(self, call: _Call, verdict: Verdict, admission: Admission | None, reply: Reply) -> Reply:
         """Return the reply with its record, which is written before it leaves."""
-        return replace(reply, frame=self._frame(call, verdict, admission, reply.status))
+        return replace(reply, frame=self._frame(call, verdict, admission, reply.status, time.time_ns() // 1000))
 
-    def _frame(self, call: _Call, verdict: Verdict, admission: Admission | None, status: int) -> bytes:
+    def _frame(self, call: _Call, verdict: Verdict, admission: Admission | None, status: int, at_us: int) -> bytes:
         request, secret, key = call.request, verdict.secret, verdict.key
         address = clients.caller(request.peer, request.header(b"x-forwarded-for"), self._config.proxies)
         return records.encode(
             records.Record(
-                at_us=time.time_ns() // 1000,
+                at_us=at_us,
                 organization_id=key.organization_id if key else 0,
                 key_id=key.id if key else 0,
                 secret_number=secret.number if secret else 0,
@@ -278,5 +333,8 @@ _SPECIAL: dict[str, Callable[[Site, Request, Target], Answer]] = {
     "/livez": Site._livez,
     "/readyz": Site._readyz,
     "/authorize": Site._authorize,
+    "/authorize/nginx": Site._authorize_nginx,
     "/v1/verify": Site._verify,
+    "/v1/report": Site._report,
+    "/v1/openapi.json": Site._openapi,
 }

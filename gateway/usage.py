@@ -20,7 +20,7 @@ class Delta:
     """What one key, product and string added to one minute (UTC).
 
     `requests` is the total; `over_qps` (429), `errors_4xx` (all other 4xx) and `errors_5xx` are parts of it. `reasons` has
-    (status, outcome, count) for each status from 400 on.
+    (status, outcome, count) for each status from 400 on. Durations are known of some requests: their sum and number.
     """
 
     organization_id: int
@@ -34,6 +34,8 @@ class Delta:
     errors_5xx: int
     peak_qps: int
     reasons: tuple[tuple[int, str, int], ...] = ()
+    duration_ms_sum: int = 0
+    duration_count: int = 0
 
 
 _PARTS = {
@@ -42,18 +44,22 @@ _PARTS = {
             SELECT * FROM unnest(
                 %(organization_ids)s::bigint[], %(key_ids)s::bigint[], %(product_ids)s::bigint[], %(secret_numbers)s::int[],
                 %(minutes)s::timestamptz[], %(requests)s::bigint[], %(over_qps)s::bigint[], %(errors_4xx)s::bigint[],
-                %(errors_5xx)s::bigint[], %(peaks_qps)s::int[]
+                %(errors_5xx)s::bigint[], %(peaks_qps)s::int[], %(duration_ms_sums)s::bigint[], %(duration_counts)s::bigint[]
             ) AS d (organization_id, key_id, product_id, secret_number, minute, requests, over_qps, errors_4xx, errors_5xx,
-                    peak_qps)
+                    peak_qps, duration_ms_sum, duration_count)
         )"""),
     "counts": sql.SQL("requests, over_qps, errors_4xx, errors_5xx, peak_qps, duration_ms_sum, duration_count"),
-    "sums": sql.SQL("sum(d.requests), sum(d.over_qps), sum(d.errors_4xx), sum(d.errors_5xx), max(d.peak_qps), 0, 0"),
+    "sums": sql.SQL(
+        "sum(d.requests), sum(d.over_qps), sum(d.errors_4xx), sum(d.errors_5xx), max(d.peak_qps), sum(d.duration_ms_sum), sum(d.duration_count)"
+    ),
     "add": sql.SQL("""DO UPDATE SET
         requests = t.requests + excluded.requests,
         over_qps = t.over_qps + excluded.over_qps,
         errors_4xx = t.errors_4xx + excluded.errors_4xx,
         errors_5xx = t.errors_5xx + excluded.errors_5xx,
-        peak_qps = greatest(t.peak_qps, excluded.peak_qps)"""),
+        peak_qps = greatest(t.peak_qps, excluded.peak_qps),
+        duration_ms_sum = t.duration_ms_sum + excluded.duration_ms_sum,
+        duration_count = t.duration_count + excluded.duration_count"""),
     "zone": sql.SQL("LEFT JOIN accounts_organization o ON o.id = d.organization_id"),
     "hour": sql.SQL("date_trunc('hour', d.minute, coalesce(o.time_zone, 'UTC'))"),
     "date": sql.SQL("(d.minute AT TIME ZONE coalesce(o.time_zone, 'UTC'))::date"),
@@ -107,6 +113,8 @@ def _add_counts(connection: psycopg.Connection[Any], batch: list[Delta]) -> None
         "errors_4xx": [delta.errors_4xx for delta in batch],
         "errors_5xx": [delta.errors_5xx for delta in batch],
         "peaks_qps": [delta.peak_qps for delta in batch],
+        "duration_ms_sums": [delta.duration_ms_sum for delta in batch],
+        "duration_counts": [delta.duration_count for delta in batch],
     }
     for statement in (_MINUTES, _HOURS, _DAYS):
         connection.execute(statement, columns)

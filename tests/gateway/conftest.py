@@ -4,13 +4,13 @@ import pytest
 
 from keys.models import GatewayNode
 from tests.factories import make_cast
-from tests.gateway.processes import Gateway
+from tests.gateway.processes import Gateway, free_port
 
 
 @pytest.fixture(scope="package")
 def _shared_gateway(django_db_setup, django_db_blocker, tmp_path_factory):
     with django_db_blocker.unblock():
-        made = Gateway(tmp_path_factory.mktemp("gateway"), name="shared").start()
+        made = Gateway(tmp_path_factory.mktemp("gateway"), "shared", GATEWAY_SYSLOG=f"127.0.0.1:{free_port()}").start()
     yield made
     assert made.stop() == 0, made.log()
     with django_db_blocker.unblock():

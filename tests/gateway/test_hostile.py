@@ -41,9 +41,9 @@ HOSTILE = {
     "headers of 40 KB": (request(PATH, *[b"X-%d: " % n + b"y" * 1_000 for n in range(40)]), {431}),
     "a header without end": (b"GET / HTTP/1.1\r\nX-Long: " + b"y" * 500_000, {431}),
     "a header name without end": (b"GET / HTTP/1.1\r\n" + b"y" * 500_000, {431}),
-    "a body of 20 KB": (request(PATH, b"Content-Length: 20000", method=b"POST", body=b"z" * 20_000), {413}),
+    "a body of 70 KB": (request(PATH, b"Content-Length: 70000", method=b"POST", body=b"z" * 70_000), {413}),
     "chunks without end": (
-        request(PATH, b"Transfer-Encoding: chunked", method=b"POST", body=b"1000\r\n" + (b"z" * 4096 + b"\r\n1000\r\n") * 9),
+        request(PATH, b"Transfer-Encoding: chunked", method=b"POST", body=b"1000\r\n" + (b"z" * 4096 + b"\r\n1000\r\n") * 17),
         {413},
     ),
     "two lengths": (request(PATH, b"Content-Length: 1", b"Content-Length: 2", method=b"POST", body=b"zz"), {400}),

@@ -269,8 +269,9 @@ def test_verify_answers_in_json(http, people, gateway, string):
     asked = {"key": string, "path": SEARCH, "tracking_id": "verified"}
     answer = http.post("/v1/verify", asked)
     assert answer.status == 200
+    assert len(answer.json["report"]) == 88
     assert answer.json == {
-        "allowed": True, "outcome": "ok", "status": 200, "detail": "The request may pass.", "key_id": people.key.public_id,
+        "report": answer.json["report"], "allowed": True, "outcome": "ok", "status": 200, "detail": "The request may pass.", "key_id": people.key.public_id,
         "organization_id": people.northwind.public_id, "product": "search", "limit": 5, "remaining": 4, "tracking_id": "verified",
     }  # fmt: skip
     gateway.wait_shipped()

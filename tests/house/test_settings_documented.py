@@ -17,7 +17,7 @@ SOURCES = [
 TESTS = sorted(path for path in (ROOT / "tests").rglob("*.py") if path != Path(__file__))
 NOT_OURS = {"PATH", "PYTHONPATH", "LC_ALL", "TZ", "DJANGO_SETTINGS_MODULE", "LATCHKEY_TEST_RUN", "PYTEST_XDIST_WORKER"}
 NAME = re.compile(r"[A-Z][A-Z0-9_]+\Z")
-READERS = {"get", "str", "int", "bool", "list", "url", "_secret", "_number", "getenv"}
+READERS = {"get", "str", "int", "bool", "list", "url", "_secret", "_number", "_address", "getenv"}
 
 
 def documented() -> dict[str, str]:
@@ -39,7 +39,7 @@ def read_by(path: Path) -> dict[str, object]:
     for node in ast.walk(tree):
         if isinstance(node, ast.Call) and _name_of(node.func) in READERS and _is_environment(node):
             text = [a.value for a in node.args[:2] if isinstance(a, ast.Constant) and isinstance(a.value, str)]
-            after = node.args[2:3] if _name_of(node.func) == "_number" else node.args[1:2]
+            after = node.args[2:3] if _name_of(node.func) in {"_number", "_address"} else node.args[1:2]
             given = [keyword.value for keyword in node.keywords if keyword.arg == "default"] or after
             default = given[0].value if given and isinstance(given[0], ast.Constant) else None
             found |= {text[0]: default} if text and NAME.match(text[0]) else {}
@@ -60,7 +60,7 @@ def _name_of(function: ast.expr) -> str:
 
 
 def _is_environment(call: ast.Call) -> bool:
-    return bool(re.match(r"(env|environ|os\.environ|os)\.|_secret|_number", ast.unparse(call)))
+    return bool(re.match(r"(env|environ|os\.environ|os)\.|_secret|_number|_address", ast.unparse(call)))
 
 
 def of_the_makefile() -> set[str]:
