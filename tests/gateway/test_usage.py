@@ -28,7 +28,9 @@ SEARCH = "/search/2/search/x.json"
 def counted(key) -> collections.Counter[str]:
     """The sums of the minutes of a key; checked to be those of its hours and days."""
     fields = {name: Sum(name) for name in ("requests", "over_qps", "errors_4xx", "errors_5xx")}
-    sums = [model.objects.filter(key_id=key.pk).aggregate(**fields) for model in (UsageMinute, UsageHour, UsageDay)]
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ")  # the shipper may add between the three
+        sums = [model.objects.filter(key_id=key.pk).aggregate(**fields) for model in (UsageMinute, UsageHour, UsageDay)]
     assert sums[0] == sums[1] == sums[2]
     return collections.Counter({name: number or 0 for name, number in sums[0].items()})
 
