@@ -2,9 +2,9 @@
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts.access import managers
 from accounts.requests import MemberRequest
@@ -37,10 +37,11 @@ def manage(request: MemberRequest, public_id: str) -> HttpResponse:
 
 
 @managers
-@require_POST
 def withdraw(request: MemberRequest, public_id: str, request_id: str) -> HttpResponse:
     """Take a waiting request back."""
     key = _enterprise_key(request, public_id)
+    if request.method != "POST":
+        return HttpResponseNotAllowed(["POST"])
     wish = get_object_or_404(key.qps_requests.select_related("product"), public_id=request_id)
     try:
         wish.withdraw(by=request.user)

@@ -1,10 +1,10 @@
 """The strings of a key: copy, rotate, retire the old one, extend its time."""
 
-from django.http import HttpResponse, JsonResponse
+from django.http import HttpResponse, HttpResponseNotAllowed, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
-from django.views.decorators.http import require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods
 
 from accounts.access import managers
 from accounts.requests import MemberRequest
@@ -17,10 +17,11 @@ from keys.views.answers import act, changed, dialog, own_key
 
 
 @managers
-@require_POST
 def reveal(request: MemberRequest, public_id: str) -> HttpResponse:
     """Hand out the whole key, for the clipboard as JSON, without a script as a page. 429 past the hourly limit."""
     key = own_key(request, public_id)
+    if request.method != "POST":  # after the key was looked for: others' keys are 404 whatever the method
+        return HttpResponseNotAllowed(["POST"])
     wants_json = "application/json" in request.headers.get("Accept", "")
     try:
         string = key.reveal(by=request.user)
