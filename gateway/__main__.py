@@ -44,14 +44,17 @@ async def run(config: Config) -> str:
     site = Site(config, policy, sealer, desk, shared)
     server = Server(loop, site, journal, config.patience_seconds)
     supervisor = Supervisor(config)
-    listening = await server.listen(config.host, config.port)
+    listening = [await server.listen(config.host, config.port)]
+    if config.socket:
+        listening.append(await server.listen_socket(config.socket))
     reporting = await syslog.listen(loop, config.syslog, desk) if config.syslog else None
     policy.start()
     if config.has_shipper:
         supervisor.start()
     log.info("Gateway %s answers at http://%s:%d", config.name, config.host, config.port)
     why = await stopped
-    listening.close()
+    for each in listening:
+        each.close()
     await server.drain()
     if shared is not None:
         await shared.stop()

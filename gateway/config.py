@@ -32,6 +32,7 @@ class Config:
     data_dir: Path
     host: str
     port: int
+    socket: Path | None
     name: str
     poll_ms: int
     stale_seconds: int
@@ -77,6 +78,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         data_dir=data_dir,
         host=environ.get("GATEWAY_HOST") or "127.0.0.1",
         port=port,
+        socket=Path(environ["GATEWAY_SOCKET"]) if environ.get("GATEWAY_SOCKET") else None,
         name=name,
         poll_ms=_number(environ, "GATEWAY_POLL_MS", 200, 10, 500),
         stale_seconds=_number(environ, "GATEWAY_STALE_SECONDS", 600, 0, 86_400),

@@ -14,7 +14,7 @@ Meter = tuple[int, int]
 """What shares one limit: key ID and product ID. All strings of a key share it."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Admission:
     """Whether a request is admitted, how many more are now, and how many were asked for in this calendar second."""
 

@@ -7,6 +7,7 @@ away, a database restored) is seen and answered with a new snapshot.
 
 import asyncio
 import functools
+import gc
 import logging
 import threading
 import time
@@ -115,6 +116,7 @@ class Policy:
         """Put a snapshot in place of what was known."""
         self.rules = rules
         self.is_loaded = True
+        gc.freeze()  # the collector need not walk over a million keys again and again
 
     def apply(self, changes: Changes) -> None:
         """Take over what changed."""

@@ -19,7 +19,7 @@ MAX_PAYLOAD = 4096
 MAX_FRAME = _FRAME.size + MAX_PAYLOAD
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: the shipper makes one for each request, see requests.py
 class Record:
     """One answered request. IDs are 0 where there is none; `demand` counts the requests of its calendar second so far."""
 
@@ -77,15 +77,26 @@ def frame(payload: bytes) -> bytes:
 
 def encode(record: Record) -> bytes:
     """Return the frame of a record. Texts are cut to the lengths of their columns."""
-    host = record.host.encode()[:253]
-    network = record.network.encode()[:50]
-    client = record.client.encode()[:60]
-    tracking_id = record.tracking_id.encode()[:100]
-    head = _REQUEST.pack(
-        _REQUEST_KIND, record.at_us, record.organization_id, record.key_id, record.product_id, record.secret_number,
-        record.demand, record.status, record.outcome, len(host), len(network), len(client), len(tracking_id),
+    return pack(
+        record.at_us, record.organization_id, record.key_id, record.secret_number, record.product_id, record.outcome,
+        record.status, record.demand, record.host.encode()[:253], record.network.encode()[:50],
+        record.client.encode()[:60], record.tracking_id.encode()[:100],
     )  # fmt: skip
-    return frame(head + host + network + client + tracking_id)
+
+
+def pack(
+    at_us: int, organization_id: int, key_id: int, secret_number: int, product_id: int, outcome: int, status: int,
+    demand: int, host: bytes, network: bytes, client: bytes, tracking_id: bytes,
+) -> bytes:  # fmt: skip
+    """Return the frame of a record given by its values, in the order of `Record`. The texts are no longer than their columns."""
+    payload = b"".join((
+        _REQUEST.pack(
+            _REQUEST_KIND, at_us, organization_id, key_id, product_id, secret_number, demand, status, outcome,
+            len(host), len(network), len(client), len(tracking_id),
+        ),
+        host, network, client, tracking_id,
+    ))  # fmt: skip
+    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
 
 def encode_gap(gap: Gap) -> bytes:
@@ -136,7 +147,7 @@ def _read(payload: bytes) -> Entry:
     )
     texts, start = [], _REQUEST.size
     for length in lengths:
-        texts.append(payload[start : start + length].decode("utf-8", "replace"))
+        texts.append(str(payload[start : start + length], "utf-8", "replace"))
         start += length
     return Record(
         at_us, organization_id, key_id, secret_number, product_id, outcome, status, demand, *texts

@@ -11,6 +11,8 @@ from typing import Any
 from keys import tokens
 
 _SLASHES = re.compile(r"//+")
+_REMEMBERED_PATHS = 4096
+_REMEMBERED_PATH_MAX_CHARS = 256
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,8 @@ class Catalogue:
     by_code: Mapping[str, Product]
     by_prefix: Mapping[str, Product]
     lengths: tuple[int, ...]
+    _found: dict[str, Product | None] = field(default_factory=dict, compare=False, repr=False)
+    """The products of paths that were asked for lately."""
 
     @classmethod
     def make(cls, products: Iterable[Product], routes: Iterable[tuple[int, str]]) -> "Catalogue":
@@ -77,12 +81,23 @@ class Catalogue:
 
         Slashes in a row count as one, since servers behind a proxy merge them.
         """
+        try:
+            product = self._found[path]
+        except KeyError:
+            product = self._find(path)
+            if len(path) <= _REMEMBERED_PATH_MAX_CHARS:
+                if len(self._found) >= _REMEMBERED_PATHS:
+                    self._found.clear()
+                self._found[path] = product
+        return product and _if_served(product, now)
+
+    def _find(self, path: str) -> Product | None:
         if "//" in path:
             path = _SLASHES.sub("/", path)
         for length in self.lengths:
             product = self.by_prefix.get(path[:length])
             if product is not None:
-                return _if_served(product, now)
+                return product
         return None
 
     def of_code(self, code: str, now: float) -> Product | None:

@@ -6,9 +6,9 @@ Answers of one turn of the loop leave together, after one write of their records
 import asyncio
 import functools
 import logging
-import uuid
 from collections import deque
 from email.utils import formatdate
+from pathlib import Path
 from typing import cast
 
 import httptools
@@ -16,7 +16,7 @@ import httptools
 from gateway import answers
 from gateway.answers import Reply
 from gateway.journal import Journal
-from gateway.requests import Request
+from gateway.requests import Request, new_tracking_id, read_headers
 from gateway.site import Answer, Site
 
 log = logging.getLogger("latchkey.gateway")
@@ -80,6 +80,15 @@ class Server:
         """Accept connections. Raises OSError when the address is taken."""
         return await self.loop.create_server(lambda: Connection(self), host, port, backlog=1024)
 
+    async def listen_socket(self, path: Path) -> asyncio.Server:
+        """Accept connections at a unix socket, in the place of one that an ended process left. Raises OSError.
+
+        Every user of this machine may connect, as with a port: the key is the credential. The folder can be stricter.
+        """
+        listening = await self.loop.create_unix_server(lambda: Connection(self), str(path), backlog=1024)
+        path.chmod(0o666)
+        return listening
+
     async def drain(self) -> None:
         """Finish what was begun and close all connections, within 8 s. Call it after listening has stopped."""
         self.is_draining = True
@@ -120,8 +129,9 @@ class Connection(asyncio.Protocol):
 
     def _begin(self) -> None:
         self._url = b""
+        self._fields: list[bytes] = []  # names and values by turns
         self._headers: dict[bytes, bytes] = {}
-        self._header_bytes = 0
+        self._trailer_bytes = 0
         self._body = b""
 
     # From the transport -----------------------------------------------------------------------------------------------
@@ -154,7 +164,8 @@ class Connection(asyncio.Protocol):
             self._fail(400, "bad_request", "This is not HTTP/1.1.")
         if self._is_in_head and self._head_bytes > _RAW_HEAD_MAX_BYTES:
             self._fail(431, "headers_too_large", "The headers are too large.")
-        self._work()
+        if self._queue:
+            self._work()
 
     def eof_received(self) -> bool:
         """Answer what came before the client stopped sending, then close."""
@@ -186,18 +197,22 @@ class Connection(asyncio.Protocol):
             self._fail(414, "uri_too_long", "The address is longer than 8 KB.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header; values of one that comes again are joined by commas, as RFC 9110 section 5.3 says."""
-        self._header_bytes += len(name) + len(value)
-        if self._header_bytes > HEADERS_MAX_BYTES:
-            self._fail(431, "headers_too_large", "The headers are larger than 32 KB.")
+        """Collect a header. What comes behind the body is no header, and counts for the size only."""
+        if self._is_in_head:
+            self._fields += (name, value)
             return
-        name = name.lower()
-        before = self._headers.get(name)
-        self._headers[name] = value if before is None else before + b", " + value
+        self._trailer_bytes += len(name) + len(value)
+        if self._trailer_bytes > HEADERS_MAX_BYTES:
+            self._fail(431, "headers_too_large", "The headers are larger than 32 KB.")
 
     def on_headers_complete(self) -> None:
-        """Let a client go on that asks whether it may send its body."""
+        """Read the headers. Let a client go on that asks whether it may send its body."""
         self._is_in_head = False
+        fields = self._fields
+        if len(b"".join(fields)) > HEADERS_MAX_BYTES:
+            self._fail(431, "headers_too_large", "The headers are larger than 32 KB.")
+            return
+        self._headers = read_headers(fields)
         if self._headers.get(b"expect", b"").lower() != b"100-continue" or self._is_stopped:
             return
         if self._headers.get(b"content-length", b"0").rjust(20, b"0") > b"%020d" % BODY_MAX_BYTES:
@@ -225,7 +240,7 @@ class Connection(asyncio.Protocol):
         """Answer what came before, then say what is wrong, then close. Only the first failure is told."""
         if not self._is_stopped:
             self._is_stopped = self._has_failed = True
-            self._queue.append(answers.problem(status, code, detail, str(uuid.uuid4()), closes=True))
+            self._queue.append(answers.problem(status, code, detail, new_tracking_id(), closes=True))
 
     def _work(self) -> None:
         """Answer what is lined up, as far as the client keeps taking answers."""
@@ -241,7 +256,8 @@ class Connection(asyncio.Protocol):
             else:
                 self._later = asyncio.ensure_future(answer)
                 self._later.add_done_callback(functools.partial(self._reply_later, request))
-        self._regulate()
+        if queue or self._has_paused_reading:
+            self._regulate()
 
     def _ask(self, request: Request) -> Answer:
         try:
@@ -255,7 +271,7 @@ class Connection(asyncio.Protocol):
         log.error("A request could not be answered.", exc_info=error)
         detail = "The gateway could not answer. Try again in a second."
         return answers.problem(
-            503, "not_ready", detail, str(uuid.uuid4()), fields=b"Retry-After: 1\r\n", closes=True
+            503, "not_ready", detail, new_tracking_id(), fields=b"Retry-After: 1\r\n", closes=True
         )  # fmt: skip
 
     def _reply_later(self, request: Request, later: asyncio.Future[Reply]) -> None:

@@ -5,7 +5,7 @@ import functools
 import time
 from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from http import HTTPStatus
 
 from gateway import answers, clients, forward, openapi, outcomes, records, reports, sample_api, verify
@@ -25,7 +25,7 @@ _DRAWING_THREADS = 2
 _NOSNIFF = b"X-Content-Type-Options: nosniff\r\n"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class _Call:
     """One question on its way: who asks, and what makes an answer of the verdict."""
 
@@ -49,6 +49,7 @@ class Site:
         self._desk = desk
         self._limiter = Limiter()
         self._shared = shared
+        self._networks = clients.Networks(config.proxies)
         self._drawing = ThreadPoolExecutor(_DRAWING_THREADS, "drawing")
 
     def close(self) -> None:
@@ -59,6 +60,8 @@ class Site:
         """Answer one request, whatever it is."""
         if request.method == b"OPTIONS":
             return answers.preflight()
+        if request.target == b"/authorize":
+            return self._authorize(request)
         try:
             target = read_target(request.target)
         except BadTarget as error:
@@ -83,7 +86,7 @@ class Site:
             return answers.text(200, b"degraded: limits are local\n")
         return answers.text(200, b"ok\n")
 
-    def _authorize(self, request: Request, target: Target) -> Answer:
+    def _authorize(self, request: Request, _: Target | None = None) -> Answer:
         """Decide about the request that a proxy has received and describes in headers."""
         try:
             original = forward.original_uri(request.headers)
@@ -152,13 +155,11 @@ class Site:
         self, request: Request, target: Target, finish: Callable[[_Call, Verdict, Admission | None], Answer]
     ) -> _Call:
         headers = request.headers
+        query = target.query
         question = Question(
-            string=find_key(headers, target.query),
-            path=target.path,
-            origin=request.header(b"origin") or None,
-            referer=request.header(b"referer") or None,
+            find_key(headers, query), target.path, "", request.header(b"origin"), request.header(b"referer")
         )
-        return _Call(request, question, self._tracking_id(request), finish, target.query)
+        return _Call(request, question, self._tracking_id(request), finish, query)
 
     def _judge(self, call: _Call) -> Answer:
         standing = self._policy.standing()
@@ -234,15 +235,13 @@ class Site:
         if admission is None or not admission.is_admitted or key is None or product is None:
             return self._refuse(call, verdict, admission)
         organization = self._policy.rules.organizations[key.organization_id]
-        fields = (
-            f"Cache-Control: no-store\r\nTracking-ID: {call.tracking_id}\r\nX-Latchkey-Key-Id: {key.public_id}\r\n"
-            f"X-Latchkey-Organization-Id: {organization.public_id}\r\nX-Latchkey-Product: {product.code}\r\n"
-        )
         at_us = time.time_ns() // 1000
-        report = f"X-Latchkey-Report: {self._seal(verdict, at_us)}\r\n".encode()
-        limits = answers.limit_fields(verdict.limit, admission)
-        reply = Reply(200, b"".join((fields.encode(), address, report, limits, answers.CORS)))
-        return replace(reply, frame=self._frame(call, verdict, admission, reply.status, at_us))
+        reply = answers.pass_on(
+            call.tracking_id, key.public_id, organization.public_id, product.code, address,
+            self._seal(verdict, at_us), verdict.limit, admission.remaining,
+        )  # fmt: skip
+        reply.frame = self._frame(call, verdict, admission, reply.status, at_us)
+        return reply
 
     def _tell(self, asked: verify.Asked, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
         """Answer one question of a backend."""
@@ -250,7 +249,8 @@ class Site:
         organization = self._policy.rules.organizations.get(key.organization_id) if key else None
         at_us = time.time_ns() // 1000
         reply = verify.write(asked, verdict, admission, organization, self._seal(verdict, at_us))
-        return replace(reply, frame=self._frame(call, verdict, admission, verdict.outcome.status, at_us))
+        reply.frame = self._frame(call, verdict, admission, verdict.outcome.status, at_us)
+        return reply
 
     def _seal(self, verdict: Verdict, at_us: int) -> str | None:
         """Return the token by which the end of an allowed request is reported; None for a refused one."""
@@ -278,26 +278,25 @@ class Site:
     # Journal ----------------------------------------------------------------------------------------------------------
     def _record(self, call: _Call, verdict: Verdict, admission: Admission | None, reply: Reply) -> Reply:
         """Return the reply with its record, which is written before it leaves."""
-        return replace(reply, frame=self._frame(call, verdict, admission, reply.status, time.time_ns() // 1000))
+        reply.frame = self._frame(call, verdict, admission, reply.status, time.time_ns() // 1000)
+        return reply
 
     def _frame(self, call: _Call, verdict: Verdict, admission: Admission | None, status: int, at_us: int) -> bytes:
-        request, secret, key = call.request, verdict.secret, verdict.key
-        address = clients.caller(request.peer, request.header(b"x-forwarded-for"), self._config.proxies)
-        return records.encode(
-            records.Record(
-                at_us=at_us,
-                organization_id=key.organization_id if key else 0,
-                key_id=key.id if key else 0,
-                secret_number=secret.number if secret else 0,
-                product_id=verdict.product.id if verdict.product else 0,
-                outcome=verdict.outcome.number,
-                status=status,
-                demand=admission.demand if admission else 0,
-                host="" if not verdict.host or clients.is_secret_like(verdict.host) else verdict.host,
-                network=clients.network(address) if address else "",
-                client=clients.family(request.header(b"user-agent")),
-                tracking_id=call.tracking_id,
-            )
+        headers, secret, product, host = call.request.headers, verdict.secret, verdict.product, verdict.host
+        key = secret.key if secret else None
+        return records.pack(
+            at_us,
+            key.organization_id if key else 0,
+            key.id if key else 0,
+            secret.number if secret else 0,
+            product.id if product else 0,
+            verdict.outcome.number,
+            status,
+            admission.demand if admission else 0,
+            clients.host_field(host) if host else b"",
+            self._networks.of(call.request.peer, headers.get(b"x-forwarded-for", b"")),
+            clients.family_field(headers.get(b"user-agent", b"")),
+            call.tracking_id.encode(),
         )
 
 
@@ -332,7 +331,7 @@ _SPECIAL: dict[str, Callable[[Site, Request, Target], Answer]] = {
     "/favicon.ico": Site._nothing,
     "/livez": Site._livez,
     "/readyz": Site._readyz,
-    "/authorize": Site._authorize,
+    "/authorize": Site._authorize,  # with a query string; without one it is found sooner
     "/authorize/nginx": Site._authorize_nginx,
     "/v1/verify": Site._verify,
     "/v1/report": Site._report,

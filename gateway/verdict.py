@@ -27,7 +27,7 @@ class Standing(Enum):
     """Nothing was loaded yet, or it is too old."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Question:
     """What a request presents. `string` is empty without a key; the product is named by the path, or else by its code."""
 
@@ -38,7 +38,7 @@ class Question:
     referer: str | None = None
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Verdict:
     """The decision and what it rests on; `limit` is 0 where the limit was not reached in the order of checks."""
 

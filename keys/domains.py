@@ -63,7 +63,9 @@ def is_allowed(host: str | None, allowed: tuple[str, ...]) -> bool:
         return True
     if host is None:
         return False
-    return any(host.endswith(entry[1:]) if entry.startswith("*.") else host == entry for entry in allowed)
+    return host in allowed or any(
+        host.endswith(entry[1:]) if entry.startswith("*.") else host == entry for entry in allowed
+    )
 
 
 def _canonical(host: str) -> str | None:

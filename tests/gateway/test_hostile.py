@@ -46,6 +46,13 @@ HOSTILE = {
         request(PATH, b"Transfer-Encoding: chunked", method=b"POST", body=b"1000\r\n" + (b"z" * 4096 + b"\r\n1000\r\n") * 17),
         {413},
     ),
+    "headers behind the body": (
+        request(PATH, b"Transfer-Encoding: chunked", CLOSE, method=b"POST", body=b"0\r\nX-Api-Key: lk\r\n\r\n"), {401},
+    ),
+    "40 KB of headers behind the body": (
+        request(PATH, b"Transfer-Encoding: chunked", method=b"POST", body=b"0\r\n" + (b"X: " + b"y" * 1_000 + b"\r\n") * 40),
+        {431},
+    ),
     "two lengths": (request(PATH, b"Content-Length: 1", b"Content-Length: 2", method=b"POST", body=b"zz"), {400}),
     "length and chunks": (
         request(PATH, b"Content-Length: 5", b"Transfer-Encoding: chunked", method=b"POST", body=b"0\r\n\r\n"), {400},

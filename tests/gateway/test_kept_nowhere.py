@@ -31,6 +31,7 @@ def test_no_client_family_is_a_key(agent):
 @pytest.mark.django_db(transaction=True)
 def test_no_key_in_any_header_reaches_the_tables(cast, gateway):
     string = string_of(cast.key)
+    wait_until(lambda: gateway.http().ask("/map/1/x", **{"X-Api-Key": string}).status != 401, what="the key is known")
     names = ("Tracking-ID", "User-Agent", "Origin", "Referer", "X-Forwarded-For", "X-Original-URI", "Cookie", "Accept")
     for name in names:
         gateway.http().ask("/search/2/search/x.json", **{"X-Api-Key": string, name: string})

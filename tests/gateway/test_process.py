@@ -157,3 +157,19 @@ def state(pid: int) -> str:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
     except OSError:
         return "Z"
+
+
+def test_it_listens_at_a_socket_too_and_takes_the_place_of_one_that_was_left(people, own_gateway, tmp_path):
+    path = tmp_path / "gateway.sock"
+    for _ in range(2):
+        gateway = own_gateway(GATEWAY_SOCKET=str(path)).start()
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.settimeout(5)
+            connection.connect(str(path))
+            head = f"GET /authorize HTTP/1.1\r\nHost: x\r\nX-Api-Key: {string_of(people.key)}\r\nX-Original-URI: /map/1\r\n"
+            connection.sendall(head.encode() + b"X-Forwarded-For: 203.0.113.9\r\nConnection: close\r\n\r\n")
+            received = b"".join(iter(lambda: connection.recv(65_536), b""))
+        assert received.startswith(b"HTTP/1.1 200 OK\r\n")
+        assert people.key.public_id.encode() in received
+        gateway.kill()
+    assert path.stat().st_mode & 0o777 == 0o666

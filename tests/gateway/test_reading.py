@@ -1,13 +1,14 @@
 """What is read out of a request: address, key, caller."""
 
 import ipaddress
+import uuid
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway import clients
-from gateway.requests import BadTarget, find_key, read_target
+from gateway.requests import BadTarget, find_key, new_tracking_id, read_headers, read_target
 
 
 @pytest.mark.parametrize(
@@ -47,6 +48,19 @@ def test_any_address_is_read_or_refused(target):
     find_key({}, found.query)
 
 
+def test_headers_of_one_name_are_joined_in_their_order():
+    fields = [b"X-A", b"1", b"Host", b"h", b"x-a", b"2", b"X-a", b"3"]
+    assert read_headers(fields) == {b"x-a": b"1, 2, 3", b"host": b"h"}
+    assert read_headers(fields[:4]) == {b"x-a": b"1", b"host": b"h"}
+    assert read_headers([]) == {}
+
+
+def test_new_tracking_ids_are_uuids_and_all_different():
+    made = {new_tracking_id() for _ in range(20_000)}
+    assert len(made) == 20_000
+    assert {uuid.UUID(each).version for each in made} == {4}
+
+
 @pytest.mark.parametrize(
     ("headers", "query", "key"),
     [
@@ -82,6 +96,9 @@ PROXIES = (ipaddress.ip_network("10.0.0.0/8"),)
 )
 def test_the_caller_is_the_last_hop_that_is_no_proxy_of_ours(peer, forwarded_for, caller):
     assert clients.caller(peer, forwarded_for, PROXIES) == caller
+    networks = clients.Networks(PROXIES)
+    for _ in range(2):
+        assert networks.of(peer, forwarded_for.encode()).decode() == clients.network(caller)
 
 
 @pytest.mark.parametrize(
@@ -117,3 +134,4 @@ CHROME = "Mozilla/5.0 (X11; Linux x86_64) AppleWebKit/537.36 (KHTML, like Gecko)
 )
 def test_a_client_is_known_by_its_family(user_agent, family):
     assert clients.family(user_agent) == family
+    assert clients.family_field(user_agent.encode()).decode() == family

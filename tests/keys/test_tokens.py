@@ -1,6 +1,7 @@
 """Key strings: make, parse, checksum, digest, hint; peppers and master keys."""
 
 import base64
+import hmac
 import string as letters
 
 import pytest
@@ -51,6 +52,11 @@ def test_a_key_is_found_inside_a_text(before, after):
 def test_a_hint_shows_ten_characters():
     string = tokens.make()
     assert tokens.hint(string) == f"{string[:6]}…{string[-4:]}"
+
+
+@given(st.text(alphabet=tokens.ALPHABET, max_size=100), st.binary(max_size=64))
+def test_a_digest_is_the_hmac(string, pepper):
+    assert tokens.digest(string, pepper) == hmac.digest(pepper, string.encode(), "sha256")
 
 
 def test_digests_differ_by_pepper_and_by_string():
