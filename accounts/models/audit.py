@@ -1,0 +1,80 @@
+"""Who did what to what and when."""
+
+import datetime as dt
+from typing import TYPE_CHECKING, Any, Self
+
+from django.db import models
+from django.utils import timezone
+
+from accounts.models.user import User
+from dashboard.request_ids import current_request_id
+
+if TYPE_CHECKING:
+    from accounts.models.organization import Organization
+
+
+class AuditEvent(models.Model):
+    """Who did what to what and when. Written in the transaction of what it records; the database refuses to change it.
+
+    Names are kept as text beside the references, so that the log can be read after people and keys are gone. Never a
+    key string in it.
+    """
+
+    organization = models.ForeignKey(
+        "accounts.Organization",
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="audit_events",
+    )
+    actor = models.ForeignKey(
+        User, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="audit_events"
+    )
+    actor_label = models.CharField(max_length=254)
+    as_staff = models.BooleanField(default=False)
+    verb = models.CharField(max_length=60)
+    target_id = models.CharField(max_length=24)
+    target_label = models.CharField(max_length=120)
+    before = models.JSONField(null=True)
+    after = models.JSONField(null=True)
+    at = models.DateTimeField(default=timezone.now)
+    request_id = models.CharField(max_length=100)
+
+    class Meta:
+        ordering = ["-at", "-pk"]
+        indexes = [
+            models.Index(fields=["organization", "-at"], name="audit_by_organization"),
+            models.Index(fields=["target_id", "-at"], name="audit_by_target"),
+            models.Index(fields=["actor", "verb", "-at"], name="audit_by_actor"),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.verb} {self.target_id}"
+
+    @classmethod
+    def record(
+        cls,
+        verb: str,
+        *,
+        organization: "Organization | None",
+        actor: User | None,
+        target: Any,
+        before: dict[str, Any] | None = None,
+        after: dict[str, Any] | None = None,
+        as_staff: bool = False,
+        at: dt.datetime | None = None,
+    ) -> Self:
+        """Write one event. `target` has a `public_id` and a name; `as_staff` says that the provider's people acted."""
+        return cls.objects.create(
+            organization=organization,
+            actor=actor,
+            actor_label=actor.email if actor else "Latchkey",
+            as_staff=as_staff,
+            verb=verb,
+            target_id=target.public_id,
+            target_label=str(target)[:120],
+            before=before,
+            after=after,
+            at=at or timezone.now(),
+            request_id=current_request_id(),
+        )

@@ -1,0 +1,56 @@
+"""People who sign in."""
+
+from typing import Any, ClassVar
+
+from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.db import models
+from django.db.models.functions import Lower
+
+
+class UserManager(BaseUserManager["User"]):
+    """Make people by their e-mail address."""
+
+    def create_user(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Return a new, saved user. Raises ValueError without an address."""
+        if not email:
+            raise ValueError("A user needs an e-mail address.")
+        user = self.model(email=self.normalize_email(email).lower(), **fields)
+        user.set_password(password)
+        user.save(using=self._db)
+        return user
+
+    def create_superuser(self, email: str, password: str | None = None, **fields: Any) -> "User":
+        """Return a new admin who may do everything."""
+        return self.create_user(email, password, is_staff=True, is_superuser=True, **fields)
+
+    def get_by_natural_key(self, email: str | None) -> "User":
+        """Find a person whatever the case of the address."""
+        return self.get(email__iexact=email)
+
+
+class User(AbstractUser):
+    """A person. The e-mail address is the name to sign in with; its case does not matter."""
+
+    username = None  # type: ignore[assignment]
+    email = models.EmailField("e-mail address")
+
+    USERNAME_FIELD = "email"
+    REQUIRED_FIELDS: ClassVar[list[str]] = []
+    objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]  # the base class names people
+
+    class Meta:
+        constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
+
+    def __str__(self) -> str:
+        return self.email
+
+    @property
+    def label(self) -> str:
+        """What other people see: the name, else what stands before the @."""
+        return self.get_full_name() or self.email.partition("@")[0]
+
+    @property
+    def initials(self) -> str:
+        """Two letters for the avatar."""
+        parts = self.get_full_name().split() or self.email.partition("@")[0].replace(".", " ").split()
+        return "".join(part[0] for part in parts[:2]).upper()
