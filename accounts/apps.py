@@ -1,9 +1,16 @@
-"""The app's name for Django."""
+"""The app's name for Django, and what is checked at start."""
 
 from django.apps import AppConfig
+from django.core.checks import register
 
 
 class AccountsConfig(AppConfig):
-    """Nothing happens at start."""
+    """Customers, their people and what these may do."""
 
     name = "accounts"
+
+    def ready(self) -> None:
+        """Have the role matrix checked by every command that checks the project."""
+        from accounts.checks import check_roles
+
+        register(check_roles, "urls")

@@ -5,4 +5,4 @@ from django.urls import path
 from accounts import views
 
 app_name = "accounts"
-urlpatterns = [path("<str:public_id>/switch/", views.switch, name="switch")]
+urlpatterns = [path("<str:organization_id>/switch/", views.switch, name="switch")]

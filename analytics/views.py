@@ -7,9 +7,7 @@ from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.utils import timezone
-from django.views.decorators.http import require_safe
 
-from accounts.access import members
 from accounts.requests import MemberRequest
 from analytics import export, queries, report
 from analytics.filters import RANGES, VIEWS, Filters, View
@@ -19,29 +17,21 @@ from dashboard import htmx
 PAGE = "analytics/page.html"
 
 
-@members
-@require_safe
 def usage(request: MemberRequest) -> HttpResponse:
     """Show requests over time, peaks against limits, by product and by key."""
     return _page(request, "usage")
 
 
-@members
-@require_safe
 def breaches(request: MemberRequest) -> HttpResponse:
     """Show requests over their QPS limit, by key and product."""
     return _page(request, "breaches")
 
 
-@members
-@require_safe
 def errors(request: MemberRequest) -> HttpResponse:
     """Show 4XX and 5XX over time and why requests failed."""
     return _page(request, "errors")
 
 
-@members
-@require_safe
 def csv(request: MemberRequest) -> HttpResponseBase:
     """Send the rows of a page as CSV, line by line; a wrong filter is shown as on the page."""
     form = _form(request)

@@ -45,7 +45,8 @@ def health(get_response: GetResponse) -> GetResponse:
     """Answer /livez and /readyz before anything that needs the database, such as the session."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        answer = {"/livez": views.livez, "/readyz": views.readyz}.get(request.path)
+        is_safe = request.method in {"GET", "HEAD"}
+        answer = {"/livez": views.livez, "/readyz": views.readyz}.get(request.path) if is_safe else None
         return answer(request) if answer else get_response(request)
 
     return middleware

@@ -78,6 +78,7 @@ MIDDLEWARE = [
     "allauth.account.middleware.AccountMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.organization",
+    "accounts.access.control",
     "dashboard.middleware.private_pages",
     "dashboard.middleware.htmx_redirects",
 ]

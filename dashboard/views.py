@@ -5,13 +5,11 @@ from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
-from django.views.decorators.http import require_safe
 
 from dashboard import mail
 from dashboard.request_ids import current_request_id
 
 
-@require_safe
 def home(request: HttpRequest) -> HttpResponse:
     """Send each person to where their work is."""
     if not request.user.is_authenticated:
@@ -21,13 +19,11 @@ def home(request: HttpRequest) -> HttpResponse:
     return redirect("keys:list")
 
 
-@require_safe
 def livez(request: HttpRequest) -> HttpResponse:
     """Say that the process runs."""
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-@require_safe
 def readyz(request: HttpRequest) -> HttpResponse:
     """Say whether the database answers; 503 while it does not."""
     try:
@@ -38,7 +34,6 @@ def readyz(request: HttpRequest) -> HttpResponse:
     return HttpResponse("ok\n", content_type="text/plain")
 
 
-@require_safe
 def development_mail(request: HttpRequest) -> HttpResponse:
     """Show the last mails, in development only."""
     if not settings.DEVELOPMENT:

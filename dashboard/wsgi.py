@@ -2,6 +2,7 @@
 
 import os
 
+from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 
@@ -13,5 +14,7 @@ try:
     from keys.models import KeyringCheck  # models exist once Django is set up
 
     KeyringCheck.verify()
+    for problem in checks.run_checks(tags=["urls"]):
+        raise ImproperlyConfigured(problem.msg)
 except (ImproperlyConfigured, KeyringError) as error:
     raise SystemExit(f"Latchkey does not start: {error}") from None

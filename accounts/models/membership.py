@@ -29,8 +29,3 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}, {self.get_role_display().lower()} of {self.organization}"
-
-    @property
-    def manages_keys(self) -> bool:
-        """Whether the person may copy, create, edit, rotate and delete keys and ask for QPS; viewers only look."""
-        return self.role != Role.VIEWER

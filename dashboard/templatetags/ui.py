@@ -61,6 +61,12 @@ def number(value: float | None) -> str:
     return "" if value is None else intcomma(value)
 
 
+@register.filter
+def may(request: Any, route: str) -> bool:
+    """Whether the person may call a route, with every method that it has; on errors before anybody is known nothing."""
+    return hasattr(request, "may") and request.may(route)
+
+
 @register.simple_tag(takes_context=True)
 def moment(context: template.Context, value: dt.datetime | None, style: str = "day") -> SafeString | str:
     """A point in time as `<time>`, in the organisation's zone.

@@ -3,17 +3,13 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods
 
-from accounts.access import managers
 from accounts.requests import MemberRequest
 from keys.forms import DeleteForm, KeyForm
 from keys.models import ApiKey
 from keys.views.answers import act, changed, dialog, gone, own_key
 
 
-@managers
-@require_http_methods(["GET", "HEAD", "POST"])
 def create(request: MemberRequest) -> HttpResponse:
     """Make a key and go to its page, where it can be copied and tried."""
     form = KeyForm(request.POST or None, organization=request.organization)
@@ -33,8 +29,6 @@ def create(request: MemberRequest) -> HttpResponse:
     return dialog(request, "keys/create.html", {}, form=form)
 
 
-@managers
-@require_http_methods(["GET", "HEAD", "POST"])
 def edit(request: MemberRequest, public_id: str) -> HttpResponse:
     """Change name, products and domains."""
     key = own_key(request, public_id)
@@ -54,8 +48,6 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
     return dialog(request, "keys/edit.html", {"key": key}, form=form)
 
 
-@managers
-@require_http_methods(["GET", "HEAD", "POST"])
 def delete(request: MemberRequest, public_id: str) -> HttpResponse:
     """Delete a key; one that is in use asks for its name."""
     key = own_key(request, public_id, deleted_too=request.method == "POST")

@@ -4,9 +4,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_safe
 
-from accounts.access import members
 from accounts.requests import MemberRequest
 from dashboard import htmx
 from keys import queries, receipts, tokens
@@ -15,8 +13,6 @@ from keys.snippets import test_requests
 from keys.views.answers import own_key
 
 
-@members
-@require_safe
 def key_list(request: MemberRequest) -> HttpResponse:
     """Show the organisation's keys."""
     query = request.GET.get("q", "")
@@ -44,8 +40,6 @@ def key_list(request: MemberRequest) -> HttpResponse:
     return htmx.render(request, "keys/list.html", "list", context)
 
 
-@members
-@require_safe
 def detail(request: MemberRequest, public_id: str) -> HttpResponse:
     """Show one key: facts, test request, strings, limits, history."""
     key = own_key(request, public_id)
@@ -63,8 +57,6 @@ def detail(request: MemberRequest, public_id: str) -> HttpResponse:
     return render(request, "keys/detail.html", context)
 
 
-@members
-@require_safe
 def receipt(request: MemberRequest, public_id: str) -> HttpResponse:
     """Show since when the last change of a key, also of a deleted one, holds in every gateway."""
     key = get_object_or_404(request.organization.keys, public_id=public_id)

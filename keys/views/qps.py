@@ -2,11 +2,9 @@
 
 from django.contrib import messages
 from django.core.exceptions import PermissionDenied
-from django.http import HttpResponse, HttpResponseNotAllowed
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
-from django.views.decorators.http import require_http_methods
 
-from accounts.access import managers
 from accounts.requests import MemberRequest
 from dashboard import htmx
 from keys import queries
@@ -16,8 +14,6 @@ from keys.refusals import Refusal
 from keys.views.answers import act, dialog, own_key
 
 
-@managers
-@require_http_methods(["GET", "HEAD", "POST"])
 def manage(request: MemberRequest, public_id: str) -> HttpResponse:
     """Show limits and requests; take a new request."""
     key = _enterprise_key(request, public_id)
@@ -36,12 +32,9 @@ def manage(request: MemberRequest, public_id: str) -> HttpResponse:
     return _page(request, key, form)
 
 
-@managers
 def withdraw(request: MemberRequest, public_id: str, request_id: str) -> HttpResponse:
     """Take a waiting request back."""
     key = _enterprise_key(request, public_id)
-    if request.method != "POST":
-        return HttpResponseNotAllowed(["POST"])
     wish = get_object_or_404(key.qps_requests.select_related("product"), public_id=request_id)
     try:
         wish.withdraw(by=request.user)

@@ -83,7 +83,7 @@ def test_the_admin_and_its_sign_in_go_through_the_same_page(cast):
 
 
 def test_the_admin_is_closed_to_customers(ada):
-    assert ada.get("/admin/login/").status == 403
+    assert ada.get("/admin/login/").status == 404
 
 
 def test_following_a_link_signs_nobody_in_or_out(cast, ada):
