@@ -1,12 +1,14 @@
 """How allauth speaks and acts here: our words, and nothing that changes by GET."""
 
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
+from django.core.mail import EmailMessage
 from django.http import HttpRequest
 from django.shortcuts import resolve_url
 
 from accounts.requests import PersonRequest
+from notices.backend import OutboxBackend
 
 
 class AccountAdapter(DefaultAccountAdapter):
@@ -23,6 +25,12 @@ class AccountAdapter(DefaultAccountAdapter):
         "rate_limited": "Too many attempts. Wait a minute, then try again.",
         "too_many_login_attempts": "Too many attempts with this address. Wait five minutes, then try again.",
     }
+
+    def render_mail(self, *args: Any, **kwargs: Any) -> EmailMessage:
+        """Have the mail go through the outbox: no page waits for a mail server or fails with it."""
+        message: EmailMessage = super().render_mail(*args, **kwargs)
+        message.connection = OutboxBackend()
+        return message
 
     def get_login_redirect_url(self, request: PersonRequest) -> str:
         """Lead the provider's people, who belong to no customer, to the support desk."""

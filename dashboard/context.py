@@ -5,9 +5,12 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from notices.models import Notice
+
 
 def site(request: HttpRequest) -> dict[str, Any]:
     """Addresses of the provider, and the person's place in an organisation."""
+    person = getattr(request, "user", None)  # a request that is refused early has none
     return {
         "gateway_url": settings.GATEWAY_URL,
         "support_email": settings.SUPPORT_EMAIL,
@@ -15,4 +18,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "membership": getattr(request, "membership", None),
         "memberships": getattr(request, "memberships", ()),
         "organization": getattr(request, "organization", None),
+        "unread_notices": lambda: (
+            Notice.objects.visible_to(person).unread().count() if person and person.is_authenticated else 0
+        ),
     }

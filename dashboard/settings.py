@@ -23,6 +23,11 @@ ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[:
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 GATEWAY_URL = env.str("GATEWAY_URL", default="http://localhost:8001").rstrip("/")
 
+_first_host = (
+    f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if ALLOWED_HOSTS and not DEVELOPMENT else "http://localhost:8000"
+)
+DASHBOARD_URL = env.str("DASHBOARD_URL", default=_first_host).rstrip("/")
+
 # Secrets: in development made once and kept in DATA_DIR, in production given or refused ------------------------------
 _secrets = {
     name: env.ENVIRON.get(name, "").strip()  # env.str would take a secret that begins with $ as a variable's name
@@ -43,6 +48,7 @@ KEY_PREFIX = env.str("KEY_PREFIX", default="lk")
 # What is installed --------------------------------------------------------------------------------------------------
 INSTALLED_APPS = [
     "dashboard",
+    "notices",
     "accounts",
     "keys",
     "analytics",
@@ -52,6 +58,7 @@ INSTALLED_APPS = [
     "django_htmx",
     "template_partials",
     "csp",
+    "procrastinate.contrib.django",
     "django.contrib.admin",
     "django.contrib.auth",
     "django.contrib.contenttypes",
@@ -233,6 +240,7 @@ LOGGING = {
     "filters": {"request_id": {"()": "dashboard.request_ids.RequestIdFilter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
+    "loggers": {"procrastinate": {"level": "WARNING"}},  # otherwise several lines for each job
 }
 SILENCED_SYSTEM_CHECKS = [
     "auth.W004"

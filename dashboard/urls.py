@@ -14,6 +14,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("keys/", include("keys.urls")),
     path("analytics/", include("analytics.urls")),
+    path("notices/", include("notices.urls")),
     path("support/", include("support.urls")),
     path("organizations/", include("accounts.urls")),
     path("accounts/", include("allauth.account.urls")),

@@ -1,33 +1,69 @@
-"""Mail about keys."""
+"""What people are told about keys. Called by the verbs, in their transaction."""
 
 from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
-from django.core import mail
-from django.template.loader import render_to_string
+from django.contrib.auth.backends import ModelBackend
 
-from keys.models import KeyProduct, QpsRequest
+from notices import outbox
 
+if TYPE_CHECKING:
+    from accounts.models import User
+    from keys.models import ApiKey, QpsRequest
 
-def tell_decisions(wishes: Iterable[QpsRequest]) -> None:
-    """Send each requester of a decided QPS request a mail, over one connection. Call it after the commit.
-
-    Who has left the organisation, or may no longer sign in, is told nothing.
-    """
-    told = [message for wish in wishes if (message := _decision(wish))]
-    if told:
-        mail.get_connection().send_messages(told)
+DECIDE = "keys.change_qpsrequest"
 
 
-def _decision(wish: QpsRequest) -> mail.EmailMessage | None:
+def tell_managers(kind: str, key: "ApiKey", *, by: "User | None" = None, **details: Any) -> None:
+    """Tell who manages the keys of the organisation, apart from the person who did it. `details` may name `once` and `at`."""
+    people = [person for person in key.organization.key_managers() if person != by]
+    once, at = details.pop("once", ""), details.pop("at", None)
+    outbox.post(
+        kind, organization=key.organization, people=people, context={"key": key.name, **details}, about=key.public_id,
+        once=once, at=at,
+    )  # fmt: skip
+
+
+def tell_state(kind: str, key: "ApiKey", *, by: "User", reason: str, as_staff: bool, at: Any = None) -> None:
+    """Tell that a key was disabled or enabled, and why."""
+    tell_managers(kind, key, by=by, actor="The provider" if as_staff else by.label, reason=reason, at=at)
+
+
+def tell_requested(wish: "QpsRequest", *, by: "User", at: Any = None) -> None:
+    """Tell the provider's people who decide that a customer asks for another limit."""
+    context = _facts(wish) | {"requester": by.label, "reason": wish.reason}
+    people = [person for person in _deciders() if person != by]
+    outbox.post(
+        "qps_request.received", organization=wish.key.organization, people=people, context=context,
+        about=wish.key.public_id, at=at,
+    )  # fmt: skip
+
+
+def tell_decided(wish: "QpsRequest", *, by: "User", at: Any = None) -> None:
+    """Tell who asked what became of it, unless they decided it themselves or have left the organisation."""
     person = wish.requested_by
-    if person is None or not person.is_active:
-        return None
-    if not person.memberships.filter(organization=wish.key.organization_id).exists():
-        return None
-    limit = KeyProduct.objects.filter(key=wish.key_id, product=wish.product_id).select_related("product").first()
-    body = render_to_string(
-        "mail/qps_decided.txt", {"wish": wish, "limit": limit, "support_email": settings.SUPPORT_EMAIL}
-    )
-    subject = f"QPS request {wish.get_state_display().lower()}: {wish.product} for {wish.key}"
-    return mail.EmailMessage(" ".join(subject.split()), body.strip() + "\n", to=[person.email])
+    if person is None or person == by or not person.memberships.filter(organization=wish.key.organization_id).exists():
+        return
+    context = _facts(wish) | {"decision": wish.get_state_display().lower(), "note": wish.note}
+    if wish.state == wish.State.APPROVED:
+        context["limit"] = wish.requested
+    elif assigned := wish.key.key_products.filter(product=wish.product).select_related("product").first():
+        context["limit"] = assigned.limit
+    outbox.post(
+        "qps_request.decided", organization=wish.key.organization, people=[person], context=context,
+        about=wish.key.public_id, at=at,
+    )  # fmt: skip
+
+
+def _facts(wish: "QpsRequest") -> dict[str, Any]:
+    return {
+        "key": wish.key.name,
+        "product": wish.product.name,
+        "current": wish.current,
+        "requested": wish.requested,
+    }
+
+
+def _deciders() -> "Iterable[User]":
+    """Staff who may decide QPS requests, whether by themselves or through a group."""
+    return ModelBackend().with_perm(DECIDE).filter(is_staff=True)

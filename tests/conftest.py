@@ -10,6 +10,11 @@ from django.test import Client
 from tests import factories
 from tests.page import Browser
 
+JOB_TABLES = (
+    "procrastinate_jobs", "procrastinate_events", "procrastinate_workers", "procrastinate_periodic_defers",
+)  # fmt: skip
+"""Not managed by Django, which therefore does not flush them."""
+
 pytest_plugins = ["tests.demo.running"]
 
 KEPT_TABLES = {
@@ -37,7 +42,7 @@ def _flush_keeps_what_migrations_made(django_db_setup):
     from django.db.backends.postgresql.operations import DatabaseOperations
 
     def sql_flush(self, style, tables, *, reset_sequences=False, allow_cascade=False):
-        names = ", ".join(self.quote_name(table) for table in tables if table not in KEPT_TABLES)
+        names = ", ".join(self.quote_name(table) for table in (*tables, *JOB_TABLES) if table not in KEPT_TABLES)
         return ["SET LOCAL session_replication_role = replica", f"TRUNCATE {names} CASCADE"] if names else []
 
     DatabaseOperations.sql_flush = sql_flush

@@ -7,6 +7,8 @@ from django.http import HttpResponse
 from django.test import Client
 from lxml import html
 
+from tests.jobs import run_jobs
+
 
 @dataclass
 class Page:
@@ -61,7 +63,7 @@ def _values(form: html.HtmlElement) -> dict[str, Any]:
 
 
 class Browser:
-    """One person's session. `htmx=True` asks as htmx does."""
+    """One person's session. `htmx=True` asks as htmx does. A worker runs beside it: mails are out when a POST has answered."""
 
     def __init__(self, client: Client) -> None:
         self.client = client
@@ -72,7 +74,10 @@ class Browser:
     def post(
         self, url: str, data: dict[str, Any] | None = None, *, htmx: bool | str = False, follow: bool = False
     ) -> Page:
-        return Page(self.client.post(url, data or {}, headers=_headers(htmx), follow=follow))
+        page = Page(self.client.post(url, data or {}, headers=_headers(htmx), follow=follow))
+        if isinstance(self.client, Client):
+            run_jobs()
+        return page
 
     def submit(
         self,

@@ -13,6 +13,7 @@ from accounts.models.audit import AuditEvent
 from accounts.models.membership import Membership, Role
 from accounts.models.user import User
 from dashboard import public_ids
+from notices import outbox
 
 
 class Plan(models.TextChoices):
@@ -93,6 +94,11 @@ class Organization(models.Model):
                 after={"reason": reason} if reason else None,
                 as_staff=True,
             )
+            outbox.post(verb, organization=self, people=self.key_managers(), context={"reason": reason})
+
+    def key_managers(self) -> models.QuerySet[User]:
+        """The members who manage keys, and so are told about them."""
+        return self.members.exclude(memberships__in=self.memberships.filter(role=Role.VIEWER))
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:

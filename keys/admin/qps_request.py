@@ -10,7 +10,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, person
-from keys import lookup, notices, pasted
+from keys import lookup, pasted
 from keys.models import ApiKey, QpsRequest
 
 
@@ -115,11 +115,8 @@ class QpsRequestAdmin(AuditedAdmin):
         return None
 
     def _decide(self, request: HttpRequest, queryset: QuerySet[QpsRequest], decide: Any, word: str) -> None:
-        decided = []
-
         def verb(wish: QpsRequest) -> bool:
             decide(wish)
-            decided.append(wish)
             return True
 
         with transaction.atomic():
@@ -133,6 +130,5 @@ class QpsRequestAdmin(AuditedAdmin):
             )
             list(keys.values_list("pk"))
             tally = bulk.perform(wishes.select_related("key__organization", "product", "requested_by"), verb)
-            transaction.on_commit(lambda: notices.tell_decisions(decided), robust=True)
         words = {"one": f"request is {word}", "many": f"requests are {word}"}
         bulk.report(request, tally, **words, unchanged="")

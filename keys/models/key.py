@@ -12,7 +12,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Organization, Plan, User
 from dashboard import public_ids
-from keys import tokens, vault
+from keys import notices, tokens, vault
 from keys.models.product import Product
 from keys.models.secret import KeySecret
 from keys.refusals import NotInPlan, Refusal, StaleVersion, TooManyReveals
@@ -236,6 +236,7 @@ class ApiKey(models.Model):
                 self.disabled_at, self.disabled_by, self.disabled_reason = at or timezone.now(), by, reason
                 self._save("disabled_at", "disabled_by", "disabled_reason")
                 self._record("key.disabled", by, after={"reason": reason}, as_staff=as_staff, at=at)
+                notices.tell_state("key.disabled", self, by=by, reason=reason, as_staff=as_staff, at=at)
 
     def enable(self, *, by: User, as_staff: bool = False) -> None:
         """Undo `disable`. Enabling an enabled key changes nothing."""
@@ -245,6 +246,7 @@ class ApiKey(models.Model):
                 self.disabled_at, self.disabled_by, self.disabled_reason = None, None, ""
                 self._save("disabled_at", "disabled_by", "disabled_reason")
                 self._record("key.enabled", by, before=before, as_staff=as_staff)
+                notices.tell_state("key.enabled", self, by=by, reason=before["reason"], as_staff=as_staff)
 
     def mark_deleted(self, *, by: User, at: dt.datetime | None = None) -> None:
         """Delete the key: its strings are refused, it leaves every list. The row stays, for its history. Safe to repeat."""

@@ -10,6 +10,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, User
 from dashboard import public_ids
+from keys import notices
 from keys.models.key import ApiKey, KeyProduct
 from keys.models.product import Product
 from keys.refusals import NotInPlan, Refusal
@@ -99,6 +100,7 @@ class QpsRequest(models.Model):
                 requested_by=by, created_at=at or timezone.now(),
             )  # fmt: skip
             request._record("qps.requested", by, at=at)
+            notices.tell_requested(request, by=by, at=at)
         return request
 
     def withdraw(self, *, by: User, as_staff: bool = False) -> None:
@@ -128,6 +130,7 @@ class QpsRequest(models.Model):
             self.state, self.decided_by, self.decided_at, self.note = state, by, at or timezone.now(), note
             self.save(update_fields=["state", "decided_by", "decided_at", "note"])
             self._record(f"qps.{state}", by, at=at, as_staff=as_staff)
+            notices.tell_decided(self, by=by, at=at)
 
     def _record(self, verb: str, by: User, *, at: dt.datetime | None = None, as_staff: bool = False) -> None:
         after = {"request": self.public_id, "product": self.product.name, "requested": self.requested}

@@ -39,6 +39,7 @@ def parameters(address: Address, route: Route, things: Things) -> dict[str, str]
         "organization_id": things.organization.public_id,
         "public_id": things.named.get(route.of or "keys"),
         "request_id": things.qps_request.public_id,
+        "notice_id": things.notice.public_id,
         "content_type_id": str(ContentType.objects.get_for_model(type(things.key)).pk),
         "object_id": str(things.key.pk),
     }
@@ -69,7 +70,8 @@ def expected(person: Person, route: Route, method: str, address: Address, *, own
             return {404}
         return {405} if wanted is None else LET_IN | ({403, 404, 405} if address.name.startswith("admin:") else set())
     if not route.is_for_members:
-        return {405} if wanted is None else LET_IN
+        others = {404} if address.pattern.pattern.regex.groupindex else set()  # what is another person's is not there
+        return {405} if wanted is None else LET_IN | others
     role = person.role or person.other_role
     names_organization = "organization_id" in address.pattern.pattern.regex.groupindex
     if person.role is None and not own and (names_organization or (route.of and role)):

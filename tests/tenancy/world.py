@@ -12,6 +12,8 @@ from django.test import Client
 
 from accounts.models import Membership, Organization, Role, User
 from keys.models import ApiKey, QpsRequest
+from notices import outbox
+from notices.models import Notice
 from tests.factories import Cast, KeyFactory, UserFactory, join, products
 from tests.support.staff import staff_with
 
@@ -23,6 +25,7 @@ class Things:
     organization: Organization
     key: ApiKey
     qps_request: QpsRequest
+    notice: Notice
 
     @property
     def named(self) -> dict[str, str]:
@@ -105,7 +108,8 @@ def _things(organization: Organization, key: ApiKey, owner: User) -> Things:
     (product,) = products("search")
     wish = QpsRequest.submit(key=key, product=product, requested=70, reason=f"Trucks for {key}", by=owner)
     KeyFactory(organization=organization, name="Fleet tracking, second" if key.name == "Fleet tracking" else "Spare")
-    return Things(organization, key, wish)
+    outbox.post("organization.changed", organization=organization, people=[owner], context={"what": f"New: {key}"})
+    return Things(organization, key, wish, Notice.objects.get(person=owner))
 
 
 def rows_of(organization: Organization) -> Iterator[QuerySet[Model]]:

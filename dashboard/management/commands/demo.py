@@ -1,4 +1,4 @@
-"""`make demo`: dashboard and gateway with demo data on this machine; everything ends with this process."""
+"""`make demo`: dashboard, worker and gateway with demo data on this machine; everything ends with this process."""
 
 import json
 import os
@@ -51,7 +51,7 @@ class Command(BaseCommand):
         for taken in filter(_is_taken, (port, gateway_port)):
             raise CommandError(f"Port {taken} is taken: another demo? Choose others with PORT and GATEWAY_PORT.")
         self._prepare()
-        children = [self._dashboard(port, gateway_port), self._gateway(gateway_port)]
+        children = [self._dashboard(port, gateway_port), self._worker(port), self._gateway(gateway_port)]
         try:
             addresses = {"dashboard": f"http://localhost:{port}", "gateway": f"http://localhost:{gateway_port}"}
             self._wait(addresses, children, ended)
@@ -80,7 +80,12 @@ class Command(BaseCommand):
             + ["--workers", "1", "--blocking-threads", "4", "--workers-kill-timeout", "10", "--log-level", "warning"]
             + ["dashboard.wsgi:application"],
             GATEWAY_URL=os.environ.get("GATEWAY_URL", f"http://localhost:{gateway_port}"),
+            DASHBOARD_URL=os.environ.get("DASHBOARD_URL", f"http://localhost:{port}"),
         )
+
+    def _worker(self, port: str) -> subprocess.Popen[bytes]:
+        address = os.environ.get("DASHBOARD_URL", f"http://localhost:{port}")
+        return self._start([sys.executable, "manage.py", "worker"], DASHBOARD_URL=address)
 
     def _gateway(self, gateway_port: str) -> subprocess.Popen[bytes]:
         return self._start([sys.executable, "-m", "gateway"], GATEWAY_PORT=gateway_port)

@@ -1,4 +1,4 @@
-"""Forget what is kept no longer: run it once a day."""
+"""Forget what is kept no longer. The worker runs it once a day."""
 
 import datetime as dt
 from typing import Any
@@ -11,6 +11,7 @@ from django.utils import timezone
 
 from analytics.models import RequestRecord, UsageDay, UsageError, UsageHour, UsageMinute
 from keys.models import GatewayAck, GatewayChange, GatewayNode, Submission
+from notices.models import Letter, Notice
 
 BATCH = 10_000
 
@@ -24,6 +25,8 @@ KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
     (GatewayAck, "at", dt.timedelta(days=2)),
     (GatewayNode, "seen_at", dt.timedelta(days=1)),
     (Submission, "at", dt.timedelta(days=30)),
+    (Notice, "created_at", dt.timedelta(days=180)),
+    (Letter, "created_at", dt.timedelta(days=180)),  # after the notices that refer to it and are never younger
     (Session, "expire_date", dt.timedelta(0)),
 )
 """What is kept how long, by which column. A gateway that is more than two days behind takes a new snapshot."""

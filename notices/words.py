@@ -1,0 +1,73 @@
+"""A notice in words: the same for the page and for mails."""
+
+import datetime as dt
+from dataclasses import dataclass
+from string import Formatter
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from django.conf import settings
+from django.urls import reverse
+from django.utils import timezone
+from django.utils.formats import date_format
+
+from notices.kinds import Kind
+from notices.models import Notice
+
+
+@dataclass(frozen=True, slots=True)
+class Telling:
+    """What a notice says. `url` leads to the notice, or for invitations and the like to where the mail's link does."""
+
+    title: str
+    paragraphs: tuple[str, ...]
+    facts: tuple[tuple[str, str], ...]
+    url: str
+
+
+def tell(notice: Notice) -> Telling:
+    """Return a notice as a person reads it. Text that comes from people stays text: whoever shows it escapes it."""
+    kind, values = notice.kind_of, _values(notice)
+    facts = [(label, _fill(text, values)) for label, text in kind.facts]
+    if notice.organization:
+        facts.append(("Organisation", notice.organization.name))
+    return Telling(
+        title=title(notice, values),
+        paragraphs=tuple(text for part in kind.paragraphs if (text := _fill(part, values))),
+        facts=tuple((label, text) for label, text in facts if text),
+        url=notice.link or settings.DASHBOARD_URL + reverse("notices:notice", args=[notice.public_id]),
+    )
+
+
+def title(notice: Notice, values: dict[str, Any] | None = None) -> str:
+    """Return its title in one line: it becomes the subject of a mail."""
+    return " ".join(_fill(notice.kind_of.title, values or _values(notice), whole=True).split())
+
+
+def target(kind: Kind, about: str) -> str:
+    """Return the address of what a notice is about, empty where there is none."""
+    return reverse(kind.page, args=[about]) if kind.page and about else ""
+
+
+def _values(notice: Notice) -> dict[str, Any]:
+    zone = notice.organization.zone if notice.organization else ZoneInfo("UTC")
+    values = {
+        "organization": notice.organization.name if notice.organization else "",
+        "about": notice.about,
+        "support_email": settings.SUPPORT_EMAIL,
+        **notice.context,
+    }
+    for name, value in values.items():
+        if name.endswith("_at") and value:
+            moment = timezone.localtime(dt.datetime.fromisoformat(value), zone)
+            values[name] = date_format(moment, "j F Y, H:i e")
+    return values
+
+
+def _fill(text: str, values: dict[str, Any], *, whole: bool = False) -> str:
+    """Put values into a text; empty when one of them is missing, unless the text is needed as a whole."""
+    names = [name for _, name, _, _ in Formatter().parse(text) if name]
+    missing = [name for name in names if values.get(name) in (None, "")]
+    if missing and not whole:
+        return ""
+    return text.format_map({**values, **dict.fromkeys(missing, "")})
