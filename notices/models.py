@@ -108,6 +108,7 @@ class Notice(models.Model):
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["person", "-created_at"], name="notices_of_person"),
             models.Index(fields=["person"], condition=models.Q(read_at=None), name="unread_notices_of_person"),
+            models.Index(fields=["once"], condition=~models.Q(once=""), name="notices_of_occasion"),
         ]
         constraints: ClassVar[list[models.BaseConstraint]] = [
             models.UniqueConstraint(fields=["person", "once"], condition=~models.Q(once=""), name="notice_once"),

@@ -58,7 +58,7 @@ def post(
             kind=kind,
             about=about,
             context=context,
-            once=f"{kind} {about} {once}" if once else "",
+            once=mark(kind, about, once),
             link=link,
             created_at=at,
         )
@@ -70,6 +70,20 @@ def post(
         made = Notice.objects.filter(public_id__in=[row.public_id for row in rows]).select_related("person")
         if at > timezone.now() - dt.timedelta(days=1):
             _choose_mail(found, list(made))
+
+
+def mark(kind: str, about: str, once: str) -> str:
+    """Return how an occasion is known; empty for what may happen again and again."""
+    return f"{kind} {about} {once}" if once else ""
+
+
+def untold(marks: Iterable[str]) -> list[str]:
+    """Return those occasions that nobody was told of, in their order."""
+    wanted = list(marks)
+    told: set[str] = set()
+    for start in range(0, len(wanted), 5_000):
+        told.update(Notice.objects.filter(once__in=wanted[start : start + 5_000]).values_list("once", flat=True))
+    return [each for each in wanted if each not in told]
 
 
 def keep(*, to: str, subject: str, text: str, html: str = "") -> None:

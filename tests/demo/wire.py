@@ -10,6 +10,7 @@ from email.message import Message
 from typing import Any
 from urllib.parse import urlencode, urljoin, urlsplit
 
+from tests.demo.running import eventually
 from tests.page import Browser, Page
 
 PASSWORD = "correct horse battery"
@@ -130,13 +131,16 @@ def link_in_mail(demo: Any, email: str, subject: str) -> str:
 
 
 def mail_to(demo: Any, email: str, subject: str) -> Any:
-    """The newest mail to somebody with this in its subject."""
-    page = Browser(Wire(demo.dashboard)).get("/mail/")
-    for article in page.all("article"):
-        text = " ".join(article.text_content().split())
-        if subject in article.cssselect("h2")[0].text_content() and f"To {email}," in text:
-            return article
-    raise AssertionError(f"no mail “{subject}” to {email} in: {page.text[:1000]}")
+    """The newest mail to somebody with this in its subject; the worker may need a moment to send it."""
+
+    def look() -> Any:
+        for article in Browser(Wire(demo.dashboard)).get("/mail/").all("article"):
+            text = " ".join(article.text_content().split())
+            if subject in article.cssselect("h2")[0].text_content() and f"To {email}," in text:
+                return [article]  # an element of lxml would itself be false
+        return None
+
+    return eventually(look, what=f"a mail “{subject}” to {email}")[0]
 
 
 def register(demo: Any, email: str, *, organization: str, time_zone: str = "Asia/Kolkata") -> Person:

@@ -20,6 +20,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from dashboard import postgres
 from dashboard.demo import seed, usage
 from dashboard.demo.cast import ADMIN, CUSTOMERS, PASSWORD
+from keys import due
 from keys.models import ApiKey, KeyringCheck
 from keys.snippets import PATH
 
@@ -71,6 +72,7 @@ class Command(BaseCommand):
             self.stdout.write("Making three customers with 90 days of usage …")
             seed.seed()
         usage.fill()
+        due.tell_due()
         call_command("housekeeping", verbosity=0)
 
     def _dashboard(self, port: str, gateway_port: str) -> subprocess.Popen[bytes]:
