@@ -1,6 +1,6 @@
 """What the gateway asks PostgreSQL, and the one row that it writes there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from keys import tokens
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 CHUNK = 10_000
+STATEMENT_S = 5
 
 # One statement, so that number and changes belong to one moment.
 _CHANGES = """
@@ -25,6 +26,7 @@ SELECT key_id, key_public_id, organization_id, allowed_domains, expires_at, disa
        secret_numbers, secret_digests, secret_ends_at, product_ids, qps_limits
 FROM gateway_policy
 """
+_LINES = "COPY (SELECT * FROM gateway_policy_line) TO STDOUT"
 _ORGANIZATIONS = "SELECT id, public_id, suspended_at IS NOT NULL FROM accounts_organization"
 _PRODUCTS = "SELECT id, code, name, default_qps, extract(epoch FROM retired_at)::float8 FROM keys_product"
 _ROUTES = "SELECT product_id, path_prefix FROM keys_route"
@@ -84,7 +86,8 @@ def check_peppers(connection: Connection, peppers: tokens.Keyring) -> None:
 
 
 def listen(connection: Connection) -> None:
-    """Ask to be woken at changes."""
+    """Ask to be woken at changes, and let no statement take longer than `STATEMENT_S`."""
+    connection.execute(f"SET statement_timeout = {1000 * STATEMENT_S}")
     connection.execute("LISTEN gateway_change")
 
 
@@ -96,16 +99,24 @@ def wait(connection: Connection, seconds: float) -> None:
 
 def read_snapshot(connection: Connection, rules: Rules) -> Rules:
     """Fill empty rules with everything as of one moment, and return them."""
+    rules.number, rules.organizations, rules.catalogue = read_everything(connection, rules.put_line)
+    return rules
+
+
+def read_everything(
+    connection: Connection, put_line: Callable[[bytes], None]
+) -> tuple[int, dict[int, Organization], Catalogue]:
+    """Hand out each key as a line, and return the number of the change, the organisations and the catalogue, as of one moment."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        (rules.number,) = connection.execute("SELECT number FROM gateway_feed WHERE id = 1").fetchone() or (0,)
-        rules.catalogue = _read_catalogue(connection)
-        rules.organizations = _read_organizations(connection.execute(_ORGANIZATIONS).fetchall())
-        with connection.cursor(name="policy", binary=True) as cursor:
-            cursor.itersize = CHUNK
-            for row in cursor.execute(_KEYS):
-                rules.put_key(row)
-    return rules
+        connection.execute("SET LOCAL statement_timeout = 0")
+        (number,) = connection.execute("SELECT number FROM gateway_feed WHERE id = 1").fetchone() or (0,)
+        catalogue = _read_catalogue(connection)
+        organizations = _read_organizations(connection.execute(_ORGANIZATIONS).fetchall())
+        with connection.cursor().copy(_LINES) as copy:
+            for data in copy:
+                put_line(bytes(data)[:-1])
+    return number, organizations, catalogue
 
 
 def read_changes(connection: Connection, after: int) -> Changes | None:

@@ -80,8 +80,12 @@ class Site:
         return answers.text(200, b"ok\n")
 
     def _readyz(self, request: Request, target: Target) -> Reply:
-        if not self._policy.is_loaded or self._policy.standing() is Standing.NOT_READY:
+        standing = self._policy.standing()
+        if not self._policy.is_loaded or standing is Standing.NOT_READY:
             return answers.text(503, b"the keys are not loaded\n")
+        if standing is Standing.FROM_MEMORY:
+            at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._policy.right_at()))
+            return answers.text(200, f"degraded: the database does not answer, keys as of {at}\n".encode())
         if self._shared is not None and not self._shared.is_exact:
             return answers.text(200, b"degraded: limits are local\n")
         return answers.text(200, b"ok\n")
