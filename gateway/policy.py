@@ -13,7 +13,7 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -21,7 +21,7 @@ import psycopg
 from gateway import policy_sql
 from gateway.config import Config, ConfigError
 from gateway.policy_keeper import Keeper
-from gateway.policy_sql import Changes
+from gateway.policy_sql import Around, Changes
 from gateway.rules import Rules
 from gateway.verdict import Standing
 
@@ -58,8 +58,8 @@ class _Times:
     """When the event loop was last seen at work."""
     resumed_at: float = float("-inf")
     """When it went on after a pause: what was known of the database before that counts no more."""
-    gateways: int = 1
-    """How many gateways there were at the last report, this one included."""
+    around: Around = field(default_factory=Around)
+    """What there was around at the last report."""
 
 
 class Policy:
@@ -115,7 +115,11 @@ class Policy:
 
     def count_gateways(self) -> int:
         """Return how many gateways there are, as far as is known: those that reported within 10 s, at least this one."""
-        return max(1, self._times.gateways)
+        return max(1, self._times.around.gateways)
+
+    def shipped(self) -> Around:
+        """Return how much of the journal is in the database, as far as is known."""
+        return self._times.around
 
     async def catch_up(self) -> Standing:
         """Wait for the next poll and return the standing. A poll that takes over CATCH_UP_S counts as failed."""
@@ -250,7 +254,7 @@ class _Follower(threading.Thread):
             self._can_report = False
         else:
             self._can_report = True
-        self._times.gateways = policy_sql.count_gateways(connection)
+        self._times.around = policy_sql.look_around(connection, name)
         self._reported_at = began_at
 
     def _poll(self, connection: policy_sql.Connection, began_at: float) -> bool:

@@ -43,7 +43,11 @@ ON CONFLICT (name) DO UPDATE SET
                       THEN n.applied_at ELSE excluded.applied_at END,
     applied_number = excluded.applied_number
 """
-_COUNT = "SELECT count(*) FROM gateway_node WHERE seen_at > clock_timestamp() - interval '10 s'"
+_AROUND = """
+SELECT (SELECT count(*) FROM gateway_node WHERE seen_at > clock_timestamp() - interval '10 s'),
+       (SELECT extract(epoch FROM shipped_until)::float8 FROM gateway_node WHERE name = %(name)s),
+       (SELECT jsonb_object_agg(segment, "offset") FROM gateway_journal WHERE node = %(name)s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -179,9 +183,21 @@ def acknowledge(connection: Connection, name: str, number: int) -> None:
     connection.execute(_ACKNOWLEDGE, (name, number))
 
 
-def count_gateways(connection: Connection) -> int:
-    """Return how many gateways reported themselves within 10 s."""
-    return (connection.execute(_COUNT).fetchone() or (0,))[0]
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the database knows of the gateways: how many reported within 10 s; of this one, until when (seconds since 1970) its
+    requests are counted, and how far each segment of its journal is.
+    """
+
+    gateways: int = 1
+    until: float | None = None
+    offsets: Mapping[str, int] = field(default_factory=dict)
+
+
+def look_around(connection: Connection, name: str) -> Around:
+    """Return what the database knows of the gateways."""
+    gateways, until, offsets = connection.execute(_AROUND, {"name": name}).fetchone() or (0, None, None)
+    return Around(gateways, until, offsets or {})
 
 
 def report(connection: Connection, name: str, number: int, *, is_first: bool) -> None:

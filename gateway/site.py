@@ -48,6 +48,8 @@ class Site:
         self._sealer = sealer
         self._desk = desk
         self._limiter = Limiter()
+        self.counts = [0] * len(outcomes.ALL)
+        """How many requests were decided about, by the number of the outcome."""
         self._shared = shared
         self._networks = clients.Networks(config.proxies)
         self._drawing = ThreadPoolExecutor(_DRAWING_THREADS, "drawing")
@@ -288,6 +290,7 @@ class Site:
     def _frame(self, call: _Call, verdict: Verdict, admission: Admission | None, status: int, at_us: int) -> bytes:
         headers, secret, product, host = call.request.headers, verdict.secret, verdict.product, verdict.host
         key = secret.key if secret else None
+        self.counts[verdict.outcome.number] += 1
         return records.pack(
             at_us,
             key.organization_id if key else 0,
