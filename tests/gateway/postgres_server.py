@@ -76,8 +76,10 @@ class Postgres:
         return row[0]
 
     def send(self, number: signal.Signals) -> None:
-        """Send a signal to the server's processes, all of them: they are a session of their own."""
-        os.killpg(self.pid, number)
+        """Send a signal to the server and all its processes."""
+        children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
+        for pid in (self.pid, *map(int, children)):
+            os.kill(pid, number)
 
     def kill(self) -> None:
         """End it as a crash does."""
