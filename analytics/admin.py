@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
 from accounts.audited_admin import ReadOnlyAdmin
-from analytics.models import JournalOffset, RequestRecord
+from analytics.models import JournalOffset, RequestRecord, UsageGap
 from keys import lookup, pasted
 from keys.models import ApiKey, Product
 
@@ -57,6 +57,15 @@ class RequestRecordAdmin(ReadOnlyAdmin):
     def product_name(self, obj: RequestRecord) -> str:
         """The product of the path, empty where it has none."""
         return getattr(obj, "found_product", None) or ""
+
+
+@admin.register(UsageGap)
+class UsageGapAdmin(ReadOnlyAdmin):
+    """What was answered and is counted nowhere, because a gateway's disk was full."""
+
+    list_display = ("node", "from_at", "until_at", "requests")
+    list_filter = ("node",)
+    ordering = ("-until_at",)
 
 
 @admin.register(JournalOffset)

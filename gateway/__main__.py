@@ -11,6 +11,7 @@ from gateway import config as configuration
 from gateway import syslog
 from gateway.config import Config, ConfigError
 from gateway.journal import Journal
+from gateway.metrics import Metrics
 from gateway.policy import Policy
 from gateway.redis_limiter import RedisLimiter
 from gateway.reports import Desk, Sealer
@@ -48,6 +49,8 @@ async def run(config: Config) -> str:
     if config.socket:
         listening.append(await server.listen_socket(config.socket))
     reporting = await syslog.listen(loop, config.syslog, desk) if config.syslog else None
+    if config.metrics:
+        listening.append(await Metrics(config, policy, journal, server, shared).listen(*config.metrics))
     policy.start()
     if config.has_shipper:
         supervisor.start()

@@ -38,6 +38,7 @@ class Config:
     stale_seconds: int
     patience_seconds: int
     syslog: tuple[str, int] | None
+    metrics: tuple[str, int] | None
     proxies: tuple[Network, ...]
     has_shipper: bool
     redis: RedisAddress | None
@@ -84,6 +85,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         stale_seconds=_number(environ, "GATEWAY_STALE_SECONDS", 600, 0, 86_400),
         patience_seconds=_number(environ, "GATEWAY_PATIENCE_SECONDS", 15, 1, 3_600),
         syslog=_address(environ, "GATEWAY_SYSLOG"),
+        metrics=_address(environ, "GATEWAY_METRICS"),
         proxies=_networks(environ.get("GATEWAY_TRUSTED_PROXIES", "")),
         has_shipper=environ.get("GATEWAY_SHIPPER", "1").lower() not in {"0", "false", "no", "off"},
         redis=_redis(given.get("GATEWAY_REDIS_URL", "")),

@@ -31,6 +31,7 @@ class Journal:
         self._max_bytes = max_bytes
         self._gap: Gap | None = None
         self._retry_at = 0.0
+        self.missed_requests = 0
         self._descriptor, self._path = segments.begin(folder)
         self._size = segments.HEADER_BYTES
 
@@ -98,4 +99,5 @@ class Journal:
         first, missed = (self._gap.from_us, self._gap.requests) if self._gap else (now_us, 0)
         if time.monotonic() >= self._retry_at:
             self._retry_at = time.monotonic() + _RETRY_S
+        self.missed_requests += requests
         self._gap = Gap(first, now_us, missed + requests)

@@ -13,14 +13,15 @@ import threading
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
 
 from gateway import policy_sql
 from gateway.config import Config, ConfigError
-from gateway.policy_sql import Changes
+from gateway.policy_keeper import Keeper
+from gateway.policy_sql import Around, Changes
 from gateway.rules import Rules
 from gateway.verdict import Standing
 
@@ -30,6 +31,7 @@ CURRENT_S = 0.8
 """A poll that began longer ago does not prove that the rules are current."""
 CATCH_UP_S = 1.0
 REPORT_S = 2.0
+_BEAT_S = 0.2
 _RECONNECT_S = 0.2
 _SPACING_S = 0.02
 _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
@@ -52,8 +54,12 @@ class _Times:
 
     polled_at: float = float("-inf")
     failed_at: float = float("-inf")
-    gateways: int = 1
-    """How many gateways there were at the last report, this one included."""
+    beat_at: float = float("-inf")
+    """When the event loop was last seen at work."""
+    resumed_at: float = float("-inf")
+    """When it went on after a pause: what was known of the database before that counts no more."""
+    around: Around = field(default_factory=Around)
+    """What there was around at the last report."""
 
 
 class Policy:
@@ -70,6 +76,7 @@ class Policy:
 
     def start(self) -> None:
         """Begin to follow the database."""
+        self._beat()
         self._follower.start()
 
     def stop(self) -> None:
@@ -84,14 +91,35 @@ class Policy:
         now = _clock()
         if now - self._times.polled_at <= CURRENT_S:
             return Standing.CURRENT
-        if now - self._times.failed_at <= CATCH_UP_S:
+        if self._is_away(now):
             is_usable = self.is_loaded and now - self._times.polled_at <= self._config.stale_seconds
             return Standing.FROM_MEMORY if is_usable else Standing.NOT_READY
         return None
 
+    def _is_away(self, now: float) -> bool:
+        """Whether the database was last seen failing, by a process that has been at work ever since."""
+        times = self._times
+        was_at_work = now - times.beat_at <= CURRENT_S and times.failed_at >= times.resumed_at
+        return was_at_work and times.failed_at > times.polled_at
+
+    def right_at(self) -> float:
+        """Return when the rules were last known to be right, in seconds since 1970."""
+        return time.time() - (_clock() - self._times.polled_at)
+
+    def _beat(self) -> None:
+        now = _clock()
+        if now - self._times.beat_at > CURRENT_S:
+            self._times.resumed_at = now
+        self._times.beat_at = now
+        self._loop.call_later(_BEAT_S, self._beat)
+
     def count_gateways(self) -> int:
         """Return how many gateways there are, as far as is known: those that reported within 10 s, at least this one."""
-        return max(1, self._times.gateways)
+        return max(1, self._times.around.gateways)
+
+    def shipped(self) -> Around:
+        """Return how much of the journal is in the database, as far as is known."""
+        return self._times.around
 
     async def catch_up(self) -> Standing:
         """Wait for the next poll and return the standing. A poll that takes over CATCH_UP_S counts as failed."""
@@ -155,7 +183,10 @@ class _Follower(threading.Thread):
         self._loop = loop
         self._on_fatal = on_fatal
         self._stopping = threading.Event()
+        self._keeper = Keeper(config)
         self._number: int | None = None
+        self._has_tried_disk = False
+        self._can_report = True
         self._reported_at = float("-inf")
         self._is_away = False
 
@@ -174,30 +205,59 @@ class _Follower(threading.Thread):
                 self._loop.call_soon_threadsafe(self._on_fatal, str(error))
                 return
             except (psycopg.Error, OSError) as error:
+                if self._number is None and not self._has_tried_disk:
+                    self._load()
                 self._note_failure(error)
                 self._stopping.wait(_RECONNECT_S)
             except RuntimeError:  # the event loop is closed
                 if not self._stopping.is_set():
                     raise
 
+    def _load(self) -> None:
+        """Use what is on disk until the database is there."""
+        self._has_tried_disk = True
+        found = self._keeper.load(functools.partial(new_rules, self._config))
+        if found is None:
+            return
+        rules, age_s = found
+        right_at = _clock() - age_s
+        self._hand_over(functools.partial(self._policy.replace, rules))
+        self._times.polled_at = right_at
+        self._number = rules.number
+        log.warning("%d keys are loaded from disk, as of %.0f s ago.", len(rules.keys), age_s)
+
     def _follow(self, connection: policy_sql.Connection) -> None:
         policy_sql.listen(connection)
         while not self._stopping.is_set():
             began_at = _clock()
-            has_news = self._poll(connection)
+            has_news = self._poll(connection, began_at)
             self._times.polled_at = began_at
             self._note_success()
-            if has_news:
-                policy_sql.acknowledge(connection, self._config.name, self._number or 0)
-            if has_news or began_at - self._reported_at >= REPORT_S:
-                policy_sql.report(connection, self._config.name, self._number or 0, is_first=self._reported_at < 0)
-                self._times.gateways = policy_sql.count_gateways(connection)
-                self._reported_at = began_at
+            self._report(connection, began_at, has_news=has_news)
+            self._keeper.note_right(self._number or 0, _clock() - began_at)
             policy_sql.wait(connection, self._config.poll_ms / 1000)
             # A busy database wakes at each commit; many changes are read together.
             self._stopping.wait(_SPACING_S)
 
-    def _poll(self, connection: policy_sql.Connection) -> bool:
+    def _report(self, connection: policy_sql.Connection, began_at: float, *, has_news: bool) -> None:
+        """Say which change holds. A database that takes no writes for the moment is read on all the same."""
+        is_due = began_at - self._reported_at >= REPORT_S
+        if not (has_news or is_due) or not (is_due or self._can_report):
+            return
+        name, number = self._config.name, self._number or 0
+        try:
+            policy_sql.acknowledge(connection, name, number)
+            policy_sql.report(connection, name, number, is_first=self._reported_at < 0)
+        except psycopg.errors.ReadOnlySqlTransaction:
+            if self._can_report:
+                log.warning("The database takes no writes: nobody is told which change holds here.")
+            self._can_report = False
+        else:
+            self._can_report = True
+        self._times.around = policy_sql.look_around(connection, name)
+        self._reported_at = began_at
+
+    def _poll(self, connection: policy_sql.Connection, began_at: float) -> bool:
         """Bring the rules up to date. Return whether anything changed."""
         before = self._number
         while self._number is not None:
@@ -206,11 +266,13 @@ class _Follower(threading.Thread):
                 log.warning("The change feed has a hole after number %d: taking a new snapshot.", self._number)
                 break
             if changes.number != self._number:
+                self._keeper.take(changes, _clock() - began_at)
                 self._hand_over(functools.partial(self._policy.apply, changes))
                 self._number = changes.number
             if changes.is_last:
                 return self._number != before
         rules = policy_sql.read_snapshot(connection, new_rules(self._config))
+        self._keeper.begin_anew()
         self._hand_over(functools.partial(self._policy.replace, rules))
         self._number = rules.number
         log.info("%d keys are loaded, up to change %d.", len(rules.keys), rules.number)

@@ -1,6 +1,6 @@
 """What the gateway asks PostgreSQL, and the one row that it writes there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -13,6 +13,7 @@ from keys import tokens
 Connection = psycopg.Connection[tuple[Any, ...]]
 
 CHUNK = 10_000
+STATEMENT_S = 5
 
 # One statement, so that number and changes belong to one moment.
 _CHANGES = """
@@ -25,6 +26,7 @@ SELECT key_id, key_public_id, organization_id, allowed_domains, expires_at, disa
        secret_numbers, secret_digests, secret_ends_at, product_ids, qps_limits
 FROM gateway_policy
 """
+_LINES = "COPY (SELECT * FROM gateway_policy_line) TO STDOUT"
 _ORGANIZATIONS = "SELECT id, public_id, suspended_at IS NOT NULL FROM accounts_organization"
 _PRODUCTS = "SELECT id, code, name, default_qps, extract(epoch FROM retired_at)::float8 FROM keys_product"
 _ROUTES = "SELECT product_id, path_prefix FROM keys_route"
@@ -41,7 +43,11 @@ ON CONFLICT (name) DO UPDATE SET
                       THEN n.applied_at ELSE excluded.applied_at END,
     applied_number = excluded.applied_number
 """
-_COUNT = "SELECT count(*) FROM gateway_node WHERE seen_at > clock_timestamp() - interval '10 s'"
+_AROUND = """
+SELECT (SELECT count(*) FROM gateway_node WHERE seen_at > clock_timestamp() - interval '10 s'),
+       (SELECT extract(epoch FROM shipped_until)::float8 FROM gateway_node WHERE name = %(name)s),
+       (SELECT jsonb_object_agg(segment, "offset") FROM gateway_journal WHERE node = %(name)s)
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,7 +90,8 @@ def check_peppers(connection: Connection, peppers: tokens.Keyring) -> None:
 
 
 def listen(connection: Connection) -> None:
-    """Ask to be woken at changes."""
+    """Ask to be woken at changes, and let no statement take longer than `STATEMENT_S`."""
+    connection.execute(f"SET statement_timeout = {1000 * STATEMENT_S}")
     connection.execute("LISTEN gateway_change")
 
 
@@ -96,16 +103,24 @@ def wait(connection: Connection, seconds: float) -> None:
 
 def read_snapshot(connection: Connection, rules: Rules) -> Rules:
     """Fill empty rules with everything as of one moment, and return them."""
+    rules.number, rules.organizations, rules.catalogue = read_everything(connection, rules.put_line)
+    return rules
+
+
+def read_everything(
+    connection: Connection, put_line: Callable[[bytes], None]
+) -> tuple[int, dict[int, Organization], Catalogue]:
+    """Hand out each key as a line, and return the number of the change, the organisations and the catalogue, as of one moment."""
     with connection.transaction():
         connection.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
-        (rules.number,) = connection.execute("SELECT number FROM gateway_feed WHERE id = 1").fetchone() or (0,)
-        rules.catalogue = _read_catalogue(connection)
-        rules.organizations = _read_organizations(connection.execute(_ORGANIZATIONS).fetchall())
-        with connection.cursor(name="policy", binary=True) as cursor:
-            cursor.itersize = CHUNK
-            for row in cursor.execute(_KEYS):
-                rules.put_key(row)
-    return rules
+        connection.execute("SET LOCAL statement_timeout = 0")
+        (number,) = connection.execute("SELECT number FROM gateway_feed WHERE id = 1").fetchone() or (0,)
+        catalogue = _read_catalogue(connection)
+        organizations = _read_organizations(connection.execute(_ORGANIZATIONS).fetchall())
+        with connection.cursor().copy(_LINES) as copy:
+            for data in copy:
+                put_line(bytes(data)[:-1])
+    return number, organizations, catalogue
 
 
 def read_changes(connection: Connection, after: int) -> Changes | None:
@@ -168,9 +183,21 @@ def acknowledge(connection: Connection, name: str, number: int) -> None:
     connection.execute(_ACKNOWLEDGE, (name, number))
 
 
-def count_gateways(connection: Connection) -> int:
-    """Return how many gateways reported themselves within 10 s."""
-    return (connection.execute(_COUNT).fetchone() or (0,))[0]
+@dataclass(frozen=True, slots=True)
+class Around:
+    """What the database knows of the gateways: how many reported within 10 s; of this one, until when (seconds since 1970) its
+    requests are counted, and how far each segment of its journal is.
+    """
+
+    gateways: int = 1
+    until: float | None = None
+    offsets: Mapping[str, int] = field(default_factory=dict)
+
+
+def look_around(connection: Connection, name: str) -> Around:
+    """Return what the database knows of the gateways."""
+    gateways, until, offsets = connection.execute(_AROUND, {"name": name}).fetchone() or (0, None, None)
+    return Around(gateways, until, offsets or {})
 
 
 def report(connection: Connection, name: str, number: int, *, is_first: bool) -> None:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
+from gateway import policy_lines
 from keys import tokens
 
 _SLASHES = re.compile(r"//+")
@@ -119,23 +120,40 @@ class Rules:
     number: int = 0
     catalogue: Catalogue = field(default_factory=lambda: Catalogue({}, {}, ()))
     organizations: dict[int, Organization] = field(default_factory=dict)
-    keys: dict[int, Key] = field(default_factory=dict)
-    secrets: dict[bytes, Secret] = field(default_factory=dict)
+    keys: dict[int, Key | bytes] = field(default_factory=dict)
+    secrets: dict[bytes, Secret | bytes] = field(default_factory=dict)
+    """Keys and strings; a key that nobody has asked for is a line of `policy_lines`, a quarter of its size."""
     _shared_limits: dict[tuple[Any, Any], Mapping[int, int | None]] = field(default_factory=dict)
 
     def find(self, string: str) -> Secret | None:
         """Return the secret of a well-formed string. `peppers` are tried in order, newest first."""
         for pepper in self.peppers:
-            secret = self.secrets.get(tokens.digest(string, pepper))
-            if secret is not None:
-                return secret
+            digest = tokens.digest(string, pepper)
+            secret = self.secrets.get(digest)
+            if secret is None:
+                continue
+            if isinstance(secret, bytes):
+                self.put_key(policy_lines.read(secret))
+                return self.find(string)
+            return secret
         return None
 
     def forget_key(self, key_id: int) -> None:
         """Drop a key and its strings."""
         old = self.keys.pop(key_id, None)
-        for digest in old.digests if old else ():
+        if old is None:
+            return
+        for digest in policy_lines.places(old)[1] if isinstance(old, bytes) else old.digests:
             self.secrets.pop(digest, None)
+
+    def put_line(self, line: bytes) -> None:
+        """Take over a line of the view `gateway_policy_line` in place of what was known of the key."""
+        key_id, digests = policy_lines.places(line)
+        if key_id in self.keys:
+            self.forget_key(key_id)
+        self.keys[key_id] = line
+        for digest in digests:
+            self.secrets[digest] = line
 
     def put_key(self, row: Sequence[Any]) -> None:
         """Take over a row of the view `gateway_policy` in place of what was known of the key."""

@@ -86,6 +86,11 @@ def find(journals_dir: Path) -> Iterator[Segment]:
             yield Segment(path, uuid.UUID(bytes=header[len(_MAGIC) :]))
 
 
+def id_in(path: Path) -> str:
+    """Return the ID of the segment with this path, as it is written in the database."""
+    return path.name.removesuffix(SUFFIX).partition("-")[2]
+
+
 def is_sealed(segment: Segment) -> bool:
     """Whether nobody writes the segment any more. Once true it stays true; ask before reading to know that the end was read."""
     try:

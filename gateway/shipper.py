@@ -55,6 +55,9 @@ FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], 
             %s::text[], %s::text[], %s::text[])
     AS r (at_us, tracking_id, organization_id, key_id, product_id, secret_number, outcome, status, host, network, client)
 """
+_DECLARE = """
+INSERT INTO usage_gap (node, from_at, until_at, requests) VALUES (%s, to_timestamp(%s), to_timestamp(%s), %s)
+"""
 # A row that someone is changing is skipped and comes with the next batch: nobody waits for a "last used".
 _KEY_USED = """
 WITH free AS MATERIALIZED (
@@ -146,14 +149,20 @@ class Shipper:
             if reading.records:
                 self._keep(connection, self._sampler.choose(reading.records))
                 skipped_uses = self._note_uses(connection, reading.records)
+            self._declare(connection, segment, reading)
             if reading.offset != row[0]:
                 connection.execute(_MOVE, (reading.offset, segment.id))
         if reading.records:
             self._skipped_uses = skipped_uses
+        return reading
+
+    @staticmethod
+    def _declare(connection: policy_sql.Connection, segment: Segment, reading: Reading) -> None:
+        """Say how many requests were answered and are not in the journal."""
         for gap in reading.gaps:
+            connection.execute(_DECLARE, (segment.node, gap.from_us / 1e6, gap.until_us / 1e6, gap.requests))
             log.error("%d requests of %s between %s and %s were answered but not counted.", gap.requests, segment.node,
                       _time(gap.from_us), _time(gap.until_us))  # fmt: skip
-        return reading
 
     def _keep(self, connection: policy_sql.Connection, chosen: Sequence[Record]) -> None:
         if not chosen or not self._config.request_log_days:

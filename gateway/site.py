@@ -48,6 +48,8 @@ class Site:
         self._sealer = sealer
         self._desk = desk
         self._limiter = Limiter()
+        self.counts = [0] * len(outcomes.ALL)
+        """How many requests were decided about, by the number of the outcome."""
         self._shared = shared
         self._networks = clients.Networks(config.proxies)
         self._drawing = ThreadPoolExecutor(_DRAWING_THREADS, "drawing")
@@ -80,8 +82,12 @@ class Site:
         return answers.text(200, b"ok\n")
 
     def _readyz(self, request: Request, target: Target) -> Reply:
-        if not self._policy.is_loaded or self._policy.standing() is Standing.NOT_READY:
+        standing = self._policy.standing()
+        if not self._policy.is_loaded or standing is Standing.NOT_READY:
             return answers.text(503, b"the keys are not loaded\n")
+        if standing is Standing.FROM_MEMORY:
+            at = time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(self._policy.right_at()))
+            return answers.text(200, f"degraded: the database does not answer, keys as of {at}\n".encode())
         if self._shared is not None and not self._shared.is_exact:
             return answers.text(200, b"degraded: limits are local\n")
         return answers.text(200, b"ok\n")
@@ -284,6 +290,7 @@ class Site:
     def _frame(self, call: _Call, verdict: Verdict, admission: Admission | None, status: int, at_us: int) -> bytes:
         headers, secret, product, host = call.request.headers, verdict.secret, verdict.product, verdict.host
         key = secret.key if secret else None
+        self.counts[verdict.outcome.number] += 1
         return records.pack(
             at_us,
             key.organization_id if key else 0,

@@ -1,18 +1,63 @@
 """What the gateways read and report, and what the dashboard notes for itself: to look at."""
 
+import datetime as dt
+from typing import Any, cast
+
 from django.contrib import admin
+from django.db.models import QuerySet, Subquery
+from django.db.models.functions import Now
 from django.http import HttpRequest
 
 from accounts.audited_admin import ReadOnlyAdmin
 from keys.models import GatewayChange, GatewayFeed, GatewayNode, KeyringCheck, Submission
 
+SILENT = dt.timedelta(seconds=10)
+BEHIND = dt.timedelta(seconds=3)
+"""A gateway reports every two seconds, so what it has not confirmed for longer does not hold there."""
+LATE = dt.timedelta(seconds=30)
+
 
 @admin.register(GatewayNode)
 class GatewayNodeAdmin(ReadOnlyAdmin):
-    """How far each gateway is."""
+    """How far each gateway is, with the changes and with what it counts."""
 
-    list_display = ("name", "started_at", "seen_at", "applied_number", "applied_at", "shipped_until")
+    list_display = ("name", "is_current", "changes", "usage", "started_at", "seen_at", "applied_at", "shipped_until")
     search_fields = ("name",)
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[GatewayNode]:
+        """Bring along how many changes there are, and the time of the database, whose clock wrote all the others."""
+        last = Subquery(GatewayFeed.objects.values("number")[:1])
+        return super().get_queryset(request).annotate(last_number=last, now=Now())
+
+    @admin.display(description="up to date", boolean=True)
+    def is_current(self, obj: Any) -> bool:
+        """Whether it reports, has applied all but the changes of a moment ago, and has counted what it answered."""
+        return not (_age(obj, obj.seen_at) > SILENT or self._is_behind(obj) or self._is_late(obj))
+
+    @staticmethod
+    def _is_behind(obj: Any) -> bool:
+        return bool(obj.applied_number < obj.last_number and _age(obj, obj.seen_at) > BEHIND)
+
+    @staticmethod
+    def _is_late(obj: Any) -> bool:
+        return _age(obj, obj.shipped_until or obj.started_at) > LATE
+
+    @admin.display(description="changes")
+    def changes(self, obj: Any) -> str:
+        """How many changes it has not confirmed yet."""
+        missing = obj.last_number - obj.applied_number
+        words = "all applied" if missing <= 0 else f"{missing:,} not confirmed"
+        return f"{words}, behind" if self._is_behind(obj) else words
+
+    @admin.display(description="usage")
+    def usage(self, obj: Any) -> str:
+        """How old its last counted request may be."""
+        words = f"{_age(obj, obj.shipped_until or obj.started_at).total_seconds():.0f} s old"
+        return f"{words}, behind" if self._is_late(obj) else words
+
+
+def _age(obj: Any, at: dt.datetime) -> dt.timedelta:
+    return max(dt.timedelta(0), cast(dt.datetime, obj.now) - at)
 
 
 @admin.register(GatewayChange)

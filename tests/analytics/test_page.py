@@ -9,6 +9,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import Plan
+from analytics.models import UsageGap
 from keys.models import GatewayNode
 from tests.analytics.usage import record
 from tests.factories import KeyFactory, products
@@ -334,6 +335,19 @@ def test_the_page_says_how_old_its_data_are(ada):
     text = ada.get("/analytics/").one("#freshness").text_content()
     assert text.startswith("As of ")
     assert text.endswith(("20 s old", "21 s old", "22 s old"))
+
+
+def test_the_page_says_when_a_gateway_could_not_count(ada):
+    now = timezone.now()
+    report_gateway("quick", seen=now, shipped=now)
+    UsageGap.objects.create(node="quick", from_at=now - 3 * HOUR, until_at=now - 2 * HOUR, requests=12_345)
+    page = ada.get("/analytics/", range="24h")
+    assert "were answered and not counted" in page.one("#freshness").text_content()
+    assert page.one("#freshness").get("data-tone") == "attention"
+    assert "12,345" not in page  # of all customers together
+    assert "quick" not in page.one("#freshness").text_content()
+    UsageGap.objects.update(from_at=now - 60 * HOUR, until_at=now - 50 * HOUR)
+    assert "not counted" not in ada.get("/analytics/", range="24h").one("#freshness").text_content()
 
 
 def test_a_running_page_asks_again_and_gets_only_what_changed(ada, cast):

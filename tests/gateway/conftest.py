@@ -1,10 +1,15 @@
 """One gateway process for most tests, and whatever others a test needs."""
 
+import signal
+
 import pytest
 
 from keys.models import GatewayNode
+from tests import programs
 from tests.factories import make_cast
+from tests.gateway.postgres_server import Postgres
 from tests.gateway.processes import Gateway, free_port
+from tests.gateway.redis_server import Redis
 
 
 @pytest.fixture(scope="package")
@@ -36,6 +41,24 @@ def own_gateway(transactional_db, tmp_path):
     yield make
     for gateway in made:
         gateway.stop()
+
+
+@pytest.fixture
+def postgres_server(tmp_path):
+    """A PostgreSQL of this test's own, empty until the test has it filled with what is in the test's database by then."""
+    made = Postgres(tmp_path).start()
+    yield made
+    made.remove()
+
+
+@pytest.fixture
+def redis(tmp_path):
+    """A Redis of this test's own."""
+    programs.require("redis-server")
+    made = Redis(tmp_path).start()
+    yield made
+    made.send(signal.SIGCONT)
+    made.kill()
 
 
 @pytest.fixture

@@ -8,10 +8,7 @@ from collections import defaultdict
 from concurrent.futures import ThreadPoolExecutor
 from itertools import pairwise
 
-import pytest
-
 from keys.models import KeyProduct
-from tests import programs
 from tests.factories import KeyFactory, products, string_of
 from tests.gateway.flood import Asked, bursts, flood, steady
 from tests.gateway.processes import wait_until
@@ -19,15 +16,6 @@ from tests.gateway.redis_server import Monitor, Redis
 
 LIMITS = (1, 5, 50, 200, 1000)
 WINDOW_US = 1_000_000
-
-
-@pytest.fixture
-def redis(tmp_path):
-    programs.require("redis-server")
-    made = Redis(tmp_path).start()
-    yield made
-    made.send(signal.SIGCONT)
-    made.kill()
 
 
 def make_keys(people) -> tuple[list[int], list[str]]:
@@ -114,8 +102,12 @@ def plan_of(factor: float | None, seconds: float) -> list[tuple[float, int]]:
     return [item for i, limit in enumerate(LIMITS) for item in steady(i, factor * limit, seconds)]
 
 
-def check_exact(people, own_gateway, redis, runs, seconds: float) -> None:
-    """`runs` has pairs of how many gateways are asked and the factor of `plan_of`."""
+def check_exact(people, own_gateway, redis, runs, seconds: float) -> dict[int, list[int]]:
+    """Flood as `runs` says, pairs of how many gateways are asked and the factor of `plan_of`.
+
+    Return the most admissions in any 1,000 ms by how many were asked, in the order of LIMITS.
+    """
+    worst_of: dict[int, list[int]] = defaultdict(lambda: [0] * len(LIMITS))
     ids, strings = make_keys(people)
     gateways = start(own_gateway, redis, 4, patience_ms=10_000)
     for count, factor in runs:
@@ -139,17 +131,12 @@ def check_exact(people, own_gateway, redis, runs, seconds: float) -> None:
         kind = "bursts" if factor is None else f"{factor:g} × L"
         print(f"{count} gateways, {kind}: {len(found)} requests in {took_s:.1f} s, "
               f"worst 1,000 ms {worst} of {list(LIMITS)}, refused below L: 0")  # fmt: skip
+        worst_of[count] = [max(pair) for pair in zip(worst, worst_of[count], strict=True)]
+    return worst_of
 
 
 def test_no_second_has_more_than_the_limit_and_nothing_below_it_is_refused(people, own_gateway, redis):
     check_exact(people, own_gateway, redis, [(1, 3), (2, 0.5), (2, None), (4, 3), (4, None)], seconds=1.2)
-
-
-@pytest.mark.chaos
-@pytest.mark.timeout(600)
-def test_no_second_has_more_than_the_limit_over_long_floods(people, own_gateway, redis):
-    factors = (0.5, 0.9, 1.1, 2, 5, 10, None)
-    check_exact(people, own_gateway, redis, [(count, factor) for count in (1, 2, 4) for factor in factors], seconds=5)
 
 
 def check_trouble(people, own_gateway, redis, troubles, p99_max_ms: float) -> None:
@@ -210,9 +197,3 @@ def troubles_of(redis: Redis):
 def test_while_redis_hangs_clients_are_answered_with_shares_of_the_limit(people, own_gateway, redis):
     # Other tests use the machine at the same time: the promise of 100 ms is for the long form.
     check_trouble(people, own_gateway, redis, troubles_of(redis)[:1], p99_max_ms=400)
-
-
-@pytest.mark.chaos
-@pytest.mark.timeout(600)
-def test_whatever_redis_does_clients_are_answered(people, own_gateway, redis):
-    check_trouble(people, own_gateway, redis, troubles_of(redis) * 5, p99_max_ms=100)

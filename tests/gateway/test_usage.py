@@ -2,10 +2,6 @@
 
 import collections
 import datetime as dt
-import os
-import random
-import signal
-import socket
 import threading
 import time
 import zoneinfo
@@ -20,6 +16,7 @@ from gateway import usage
 from gateway.usage import Delta
 from keys.models import GatewayNode, KeyProduct
 from tests.factories import KeyFactory, OrganizationFactory, products, string_of
+from tests.gateway import kills
 from tests.gateway.processes import database_url, wait_until
 
 SEARCH = "/search/2/search/x.json"
@@ -88,56 +85,12 @@ def test_shipped_until_moves_without_traffic(people, gateway):
     wait_until(lambda: GatewayNode.objects.get(name=gateway.name).shipped_until > before, within_s=3)
 
 
-def client(port: int, path: str, string: str, answered: list[int], stopping: threading.Event) -> None:
-    """One connection that asks, counts whole answers, and connects again after a kill. One request is in flight at most."""
-    request = f"GET {path} HTTP/1.1\r\nHost: x\r\nX-Api-Key: {string}\r\n\r\n".encode()
-    while not stopping.is_set():
-        try:
-            with socket.create_connection(("127.0.0.1", port), timeout=5) as connected:
-                while not stopping.is_set():
-                    connected.sendall(request)
-                    received = connected.recv(65_536)
-                    if b"\r\n\r\n" not in received:
-                        break
-                    assert received.startswith(b"HTTP/1.1 404 ")
-                    answered[0] += 1
-        except OSError:
-            time.sleep(0.01)
-
-
-@pytest.mark.parametrize("victim", ["gateway", "shipper"])
-def test_a_kill_at_any_moment_loses_and_doubles_nothing(people, own_gateway, victim):
-    rounds, clients = 4, 4
-    KeyProduct.objects.filter(key=people.key, product__code="map-display").update(qps_limit=1_000_000)
-    string = string_of(people.key)
-    gateway = own_gateway().start()
-    chance = random.Random(7)
-    stopping = threading.Event()
-    answered = [[0] for _ in range(clients)]
-    threads = [
-        threading.Thread(target=client, args=(gateway.port, "/map/1/x", string, count, stopping)) for count in answered
-    ]
-    for thread in threads:
-        thread.start()
-    for _ in range(rounds):
-        time.sleep(chance.uniform(0.2, 0.7))
-        if victim == "gateway":
-            gateway.kill()
-            gateway.start()
-        else:
-            wait_until(gateway.shipper_pid, within_s=8, what="there is a shipper")
-            os.kill(gateway.shipper_pid(), signal.SIGKILL)
-    stopping.set()
-    for thread in threads:
-        thread.join()
-    assert gateway.stop() == 0, gateway.log()
-    total = sum(count for (count,) in answered)
-    recorded = counted(people.key)["requests"]
-    most = total + (rounds * clients if victim == "gateway" else 0)
-    assert total <= recorded <= most
-    assert total > 200
-    wait_until(lambda: not list(gateway.folder.glob("*.journal")), within_s=1, what="shipped segments are deleted")
-    print(f"{rounds} kills of the {victim}: {total} answered, {recorded} recorded")
+def test_a_kill_at_any_moment_loses_and_doubles_nothing(people, postgres_server, own_gateway):
+    ledger = kills.run(people, postgres_server, own_gateway, kills=6, clients=4, seed=7, pause_s=0.002)
+    print(ledger)
+    assert (ledger.lost, ledger.doubled) == (0, 0)
+    assert ledger.counted_unanswered <= 4 * 2  # at most one per connection and kill of the gateway
+    assert ledger.answered > 200
 
 
 def test_two_shippers_do_not_double(people, own_gateway):

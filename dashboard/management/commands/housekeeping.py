@@ -9,7 +9,7 @@ from django.core.management.base import BaseCommand
 from django.db import connection, models
 from django.utils import timezone
 
-from analytics.models import RequestRecord, UsageDay, UsageError, UsageHour, UsageMinute
+from analytics.models import RequestRecord, UsageDay, UsageError, UsageGap, UsageHour, UsageMinute
 from keys.models import GatewayAck, GatewayChange, GatewayNode, Submission
 from notices.models import Letter, Notice
 
@@ -19,6 +19,7 @@ KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
     (UsageMinute, "minute", dt.timedelta(days=35)),
     (UsageHour, "hour", dt.timedelta(days=400)),
     (UsageError, "hour", dt.timedelta(days=400)),
+    (UsageGap, "until_at", dt.timedelta(days=400)),
     (UsageDay, "date", dt.timedelta(days=5 * 366)),
     (RequestRecord, "at", dt.timedelta(days=settings.REQUEST_LOG_DAYS)),
     (GatewayChange, "at", dt.timedelta(days=2)),
