@@ -16,6 +16,7 @@ import uvloop
 from benchmarks.targets import HEADERS
 from gateway import config
 from gateway.journal import Journal
+from gateway.ledger import Ledger
 from gateway.policy import Policy
 from gateway.reports import Desk, Sealer
 from gateway.rules import Catalogue, Organization, Product, Rules
@@ -69,9 +70,10 @@ async def measure(rounds: int) -> list[float]:
         policy = _Steady(settings, loop, print)
         rules, strings = _rules()
         policy.replace(rules)
-        journal, sealer = Journal(Path(folder)), Sealer([_PEPPER])
-        site = Site(settings, policy, sealer, Desk(sealer, lambda frames: journal.write(frames, 0)))
-        server = Server(loop, site, journal, 60)
+        ledger = Ledger(Journal(Path(folder)), (), settings.request_log_per_second)
+        sealer = Sealer([_PEPPER])
+        site = Site(settings, policy, ledger, sealer, Desk(sealer, ledger.write))
+        server = Server(loop, site, ledger, 60)
         connections = [Connection(server) for _ in range(_AT_ONCE)]
         for connection in connections:
             connection.connection_made(_Nowhere({"peername": ("127.0.0.1", 1)}))

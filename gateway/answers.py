@@ -40,14 +40,12 @@ _PASSED = (
 
 @dataclass(slots=True)
 class Reply:
-    """One answer: `fields` are header lines without those of the connection, `frame` its record, empty for what is not counted, or its `records`."""
+    """One answer; `fields` are header lines without those of the connection."""
 
     status: int
     fields: bytes
     body: bytes = b""
-    frame: bytes = b""
     closes: bool = False
-    records: int = 1
 
 
 def serialise(reply: Reply, date: bytes, *, keeps_alive: bool, has_body: bool) -> bytes:

@@ -15,7 +15,7 @@ import httptools
 
 from gateway import answers
 from gateway.answers import Reply
-from gateway.journal import Journal
+from gateway.ledger import Ledger
 from gateway.requests import Request, new_tracking_id, read_headers
 from gateway.site import Answer, Site
 
@@ -32,31 +32,23 @@ _QUEUE_MAX = 64
 
 
 class Outbox:
-    """The answers of this turn of the loop. They leave together once their records are written."""
+    """The answers of this turn of the loop. They leave together once what they answer is written down."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, journal: Journal) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ledger: Ledger) -> None:
         self._loop = loop
-        self._journal = journal
-        self._frames: list[bytes] = []
-        self._records = 0
+        self._ledger = ledger
         self._answers: list[tuple[Connection, bytes]] = []
 
-    def send(self, connection: "Connection", data: bytes, frame: bytes, records: int) -> None:
-        """Have an answer leave at the end of this turn; `frame` holds so many records."""
+    def send(self, connection: "Connection", data: bytes) -> None:
+        """Have an answer leave at the end of this turn."""
         if not self._answers:
             self._loop.call_soon(self.flush)
         self._answers.append((connection, data))
-        if frame:
-            self._frames.append(frame)
-            self._records += records
 
     def flush(self) -> None:
-        """Write the records, then send the answers."""
-        frames, self._frames = self._frames, []
-        records, self._records = self._records, 0
+        """Write what was noted, then send the answers."""
         leaving, self._answers = self._answers, []
-        if frames:
-            self._journal.write(b"".join(frames), records)
+        self._ledger.write()
         for connection, data in leaving:
             connection.transmit(data)
 
@@ -64,12 +56,12 @@ class Outbox:
 class Server:
     """Everything that the connections share."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, site: Site, journal: Journal, patience_s: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, site: Site, ledger: Ledger, patience_s: float) -> None:
         """`patience_s`: for a whole request to arrive, for the next one on a connection, and for an answer to be taken."""
         self.loop = loop
         self.patience_s = patience_s
         self.site = site
-        self.outbox = Outbox(loop, journal)
+        self.outbox = Outbox(loop, ledger)
         self.connections: set[Connection] = set()
         self.is_draining = False
         self.now = loop.time()
@@ -293,7 +285,7 @@ class Connection(asyncio.Protocol):
             self._queue.clear()
         self._unsent += 1
         data = answers.serialise(reply, self._server.date, keeps_alive=keeps_alive, has_body=has_body)
-        self._server.outbox.send(self, data, reply.frame, reply.records)
+        self._server.outbox.send(self, data)
 
     def transmit(self, data: bytes) -> None:
         """Send an answer whose record is written; after the last one close."""

@@ -8,9 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from gateway import answers, clients, forward, openapi, outcomes, records, reports, sample_api, verify
+from gateway import answers, forward, openapi, outcomes, reports, sample_api, verify
 from gateway.answers import Reply
 from gateway.config import Config
+from gateway.ledger import Ledger
 from gateway.limiter import Admission, Limiter, Meter
 from gateway.policy import Policy
 from gateway.redis_limiter import RedisLimiter
@@ -40,16 +41,22 @@ class Site:
     """Answers requests. An answer that has to wait is awaited; all others are there at once."""
 
     def __init__(
-        self, config: Config, policy: Policy, sealer: Sealer, desk: Desk, shared: RedisLimiter | None = None
+        self,
+        config: Config,
+        policy: Policy,
+        ledger: Ledger,
+        sealer: Sealer,
+        desk: Desk,
+        shared: RedisLimiter | None = None,
     ) -> None:
         """`shared` keeps the limits of several gateways; without it they are kept here."""
         self._config = config
         self._policy = policy
+        self._ledger = ledger
         self._sealer = sealer
         self._desk = desk
         self._limiter = Limiter()
         self._shared = shared
-        self._networks = clients.Networks(config.proxies)
         self._drawing = ThreadPoolExecutor(_DRAWING_THREADS, "drawing")
 
     def close(self) -> None:
@@ -236,21 +243,19 @@ class Site:
             return self._refuse(call, verdict, admission)
         organization = self._policy.rules.organizations[key.organization_id]
         at_us = time.time_ns() // 1000
-        reply = answers.pass_on(
+        self._note(call, verdict, admission, outcomes.OK.status, at_us)
+        return answers.pass_on(
             call.tracking_id, key.public_id, organization.public_id, product.code, address,
             self._seal(verdict, at_us), verdict.limit, admission.remaining,
         )  # fmt: skip
-        reply.frame = self._frame(call, verdict, admission, reply.status, at_us)
-        return reply
 
     def _tell(self, asked: verify.Asked, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
         """Answer one question of a backend."""
         key = verdict.key
         organization = self._policy.rules.organizations.get(key.organization_id) if key else None
         at_us = time.time_ns() // 1000
-        reply = verify.write(asked, verdict, admission, organization, self._seal(verdict, at_us))
-        reply.frame = self._frame(call, verdict, admission, verdict.outcome.status, at_us)
-        return reply
+        self._note(call, verdict, admission, verdict.outcome.status, at_us)
+        return verify.write(asked, verdict, admission, organization, self._seal(verdict, at_us))
 
     def _seal(self, verdict: Verdict, at_us: int) -> str | None:
         """Return the token by which the end of an allowed request is reported; None for a refused one."""
@@ -277,27 +282,20 @@ class Site:
 
     # Journal ----------------------------------------------------------------------------------------------------------
     def _record(self, call: _Call, verdict: Verdict, admission: Admission | None, reply: Reply) -> Reply:
-        """Return the reply with its record, which is written before it leaves."""
-        reply.frame = self._frame(call, verdict, admission, reply.status, time.time_ns() // 1000)
+        """Return the reply once it is noted."""
+        self._note(call, verdict, admission, reply.status, time.time_ns() // 1000)
         return reply
 
-    def _frame(self, call: _Call, verdict: Verdict, admission: Admission | None, status: int, at_us: int) -> bytes:
-        headers, secret, product, host = call.request.headers, verdict.secret, verdict.product, verdict.host
-        key = secret.key if secret else None
-        return records.pack(
-            at_us,
-            key.organization_id if key else 0,
-            key.id if key else 0,
-            secret.number if secret else 0,
-            product.id if product else 0,
-            verdict.outcome.number,
-            status,
-            admission.demand if admission else 0,
-            clients.host_field(host) if host else b"",
-            self._networks.of(call.request.peer, headers.get(b"x-forwarded-for", b"")),
-            clients.family_field(headers.get(b"user-agent", b"")),
-            call.tracking_id.encode(),
-        )
+    def _note(self, call: _Call, verdict: Verdict, admission: Admission | None, status: int, at_us: int) -> None:
+        secret, product = verdict.secret, verdict.product
+        product_id = product.id if product else 0
+        number = verdict.outcome.number
+        if secret is None:
+            group = (0, 0, 0, product_id, number, status)
+        else:
+            group = (secret.key.organization_id, secret.key.id, secret.number, product_id, number, status)
+        demand = admission.demand if admission else 0
+        self._ledger.note(group, at_us, demand, call.request, verdict.host, call.tracking_id)
 
 
 def _finish(answered: asyncio.Future[Reply], call: _Call, verdict: Verdict, admission: Admission) -> None:
