@@ -125,8 +125,9 @@ class Rules:
 
     def find(self, string: str) -> Secret | None:
         """Return the secret of a well-formed string. `peppers` are tried in order, newest first."""
+        text = string.encode("ascii")
         for pepper in self.peppers:
-            secret = self.secrets.get(tokens.digest(string, pepper))
+            secret = self.secrets.get(tokens.digester(pepper)(text))
             if secret is not None:
                 return secret
         return None

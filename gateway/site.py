@@ -16,7 +16,7 @@ from gateway.limiter import Admission, Limiter, Meter
 from gateway.policy import Policy
 from gateway.redis_limiter import RedisLimiter
 from gateway.reports import Desk, Sealer
-from gateway.requests import BadTarget, Request, Target, find_key, read_target, tracking_id
+from gateway.requests import BadTarget, Request, Target, find_key, new_tracking_id, read_target, tracking_id
 from gateway.verdict import Question, Standing, Verdict, decide
 
 Answer = Reply | Awaitable[Reply]
@@ -35,6 +35,8 @@ class _Call:
     tracking_id: str
     finish: Callable[["_Call", Verdict, Admission | None], Answer]
     query: str = ""
+    upstream: str = ""
+    """Header lines for a proxy, with the address for the upstream."""
 
 
 class Site:
@@ -67,7 +69,7 @@ class Site:
         """Answer one request, whatever it is."""
         if request.method == b"OPTIONS":
             return answers.preflight()
-        if request.target == b"/authorize":
+        if request.target == b"/authorize":  # most of the requests
             return self._authorize(request)
         try:
             target = read_target(request.target)
@@ -76,7 +78,7 @@ class Site:
         special = _SPECIAL.get(target.path)
         if special is not None:
             return special(self, request, target)
-        return self._judge(self._make_call(request, target, self._serve))
+        return self._judge(self._make_call(request, target.path, target.query, self._serve))
 
     # Endpoints --------------------------------------------------------------------------------------------------------
     def _nothing(self, request: Request, target: Target) -> Reply:
@@ -96,12 +98,12 @@ class Site:
     def _authorize(self, request: Request, _: Target | None = None) -> Answer:
         """Decide about the request that a proxy has received and describes in headers."""
         try:
-            original = forward.original_uri(request.headers)
-            target = read_target(original)
+            original = forward.read_original(request.headers)
         except BadTarget as error:
             return self._bad_request(request, str(error))
-        address = forward.upstream_fields(original)
-        return self._judge(self._make_call(request, target, functools.partial(self._authorise, address)))
+        call = self._make_call(request, original.path, original.query, self._authorise)
+        call.upstream = original.upstream
+        return self._judge(call)
 
     def _authorize_nginx(self, request: Request, target: Target) -> Answer:
         """Decide like `_authorize`, and answer in the form that nginx's auth_request understands."""
@@ -159,14 +161,19 @@ class Site:
 
     # Decision ---------------------------------------------------------------------------------------------------------
     def _make_call(
-        self, request: Request, target: Target, finish: Callable[[_Call, Verdict, Admission | None], Answer]
+        self, request: Request, path: str, query: str, finish: Callable[[_Call, Verdict, Admission | None], Answer]
     ) -> _Call:
         headers = request.headers
-        query = target.query
+        origin, referer = headers.get(b"origin"), headers.get(b"referer")
         question = Question(
-            find_key(headers, query), target.path, "", request.header(b"origin"), request.header(b"referer")
+            find_key(headers, query),
+            path,
+            origin=origin.decode("latin-1") if origin else None,
+            referer=referer.decode("latin-1") if referer else None,
         )
-        return _Call(request, question, self._tracking_id(request), finish, query)
+        given = headers.get(b"tracking-id")
+        known_id = tracking_id(given, self._config.key_prefix) if given else new_tracking_id()
+        return _Call(request, question, known_id, finish, query)
 
     def _judge(self, call: _Call) -> Answer:
         standing = self._policy.standing()
@@ -236,17 +243,19 @@ class Site:
         reply = Reply(sample.status, fields.encode() + _NOSNIFF + limits + answers.CORS, sample.body)
         return self._record(call, verdict, admission, reply)
 
-    def _authorise(self, address: bytes, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
+    def _authorise(self, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
         """Answer a proxy: an empty 200 with who it is, or the problem for it to pass on."""
-        key, product = verdict.key, verdict.product
-        if admission is None or not admission.is_admitted or key is None or product is None:
+        secret, product = verdict.secret, verdict.product
+        if admission is None or not admission.is_admitted or secret is None or product is None:
             return self._refuse(call, verdict, admission)
+        key = secret.key
         organization = self._policy.rules.organizations[key.organization_id]
         at_us = time.time_ns() // 1000
         self._note(call, verdict, admission, outcomes.OK.status, at_us)
+        report = self._sealer.seal(at_us, key.organization_id, key.id, product.id, secret.number)
         return answers.pass_on(
-            call.tracking_id, key.public_id, organization.public_id, product.code, address,
-            self._seal(verdict, at_us), verdict.limit, admission.remaining,
+            call.tracking_id, key.public_id, organization.public_id, product.code, call.upstream, report, verdict.limit,
+            admission.remaining,
         )  # fmt: skip
 
     def _tell(self, asked: verify.Asked, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
