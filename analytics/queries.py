@@ -312,15 +312,17 @@ class Freshness:
         return max(0, int((self.now - self.until).total_seconds())) if self.until else 0
 
 
-def freshness(period: Period) -> Freshness:
+def freshness(now: dt.datetime, *, period: Period | None = None) -> Freshness:
     """Return how current the usage tables are: as old as the slowest gateway that was seen in the last minute.
 
     A gateway that has shipped nothing yet counts from its start. Where none reports, the last report there was.
+    With a period also until when requests of it were answered that could not be counted.
     """
     shipped = Coalesce("shipped_until", "started_at")
     alive = Q(seen_at__gt=Now() - GATEWAY_SILENCE)
-    gaps = UsageGap.objects.filter(until_at__gte=period.start, from_at__lt=period.end).order_by("-until_at")
+    gaps = UsageGap.objects.order_by("-until_at")
+    gaps = gaps.filter(until_at__gte=period.start, from_at__lt=period.end) if period else gaps.none()
     found = GatewayNode.objects.annotate(last_gap=Subquery(gaps.values("until_at")[:1])).aggregate(
         live=Min(shipped, filter=alive), last=Max("shipped_until"), gap_until=Max("last_gap")
     )
-    return Freshness(found["live"] or found["last"], found["live"] is not None, period.now, found["gap_until"])
+    return Freshness(found["live"] or found["last"], found["live"] is not None, now, found["gap_until"])

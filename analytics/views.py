@@ -56,7 +56,7 @@ def _page(request: MemberRequest, view: View) -> HttpResponse:
     seen = hashlib.blake2b(figures.encode(), digest_size=8).hexdigest()
     shown = {
         "figures": figures,
-        "freshness": queries.freshness(filters.period),
+        "freshness": queries.freshness(filters.period.now, period=filters.period),
         "filters": filters,
         "poll_url": filters.url(seen=seen) if filters.period.includes_now else "",
     }

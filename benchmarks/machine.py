@@ -6,6 +6,7 @@ import shutil
 import socket
 import subprocess
 import time
+import urllib.request
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from pathlib import Path
@@ -60,6 +61,18 @@ def wait_for(address: int | Path, seconds: float = 30) -> None:
             else:
                 return
     raise Missing(f"Nothing answers at {address}.")
+
+
+def wait_for_answer(url: str, seconds: float = 60) -> None:
+    """Wait until an address answers 200. Raises Missing when it does not."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            with urllib.request.urlopen(url, timeout=5):
+                return
+        except OSError:
+            time.sleep(0.1)
+    raise Missing(f"{url} does not answer 200.")
 
 
 def free_port() -> int:

@@ -100,7 +100,7 @@ def start_gateway(place: World, stack: ExitStack, name: str, **settings: str) ->
     }
     pid = machine.start([sys.executable, "-m", "gateway"], place.run / f"{name}.log", stack, environ)
     machine.wait_for(port)
-    time.sleep(3)  # the keys are loaded
+    machine.wait_for_answer(f"http://127.0.0.1:{port}/readyz")
     folder = data_dir / "gateway" / name
 
     def settle() -> None:

@@ -11,6 +11,7 @@ from gateway import config as configuration
 from gateway import syslog
 from gateway.config import Config, ConfigError
 from gateway.journal import Journal
+from gateway.ledger import Ledger
 from gateway.metrics import Metrics
 from gateway.policy import Policy
 from gateway.redis_limiter import RedisLimiter
@@ -34,6 +35,7 @@ async def run(config: Config) -> str:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stop)
     journal = Journal(config.journals_dir / config.name)
+    ledger = Ledger(journal, config.proxies, config.request_log_per_second)
     policy = Policy(config, loop, stop)
     shared = None
     if config.redis is not None:
@@ -41,9 +43,9 @@ async def run(config: Config) -> str:
         await shared.start()
     sealer = Sealer(pepper for _, pepper in reversed(config.peppers.keys))
     # What a full disk keeps out is a duration or a reason, no request: it is not declared as missing.
-    desk = Desk(sealer, lambda frames: journal.write(frames, 0))
-    site = Site(config, policy, sealer, desk, shared)
-    server = Server(loop, site, journal, config.patience_seconds)
+    desk = Desk(sealer, ledger.write)
+    site = Site(config, policy, ledger, sealer, desk, shared)
+    server = Server(loop, site, ledger, config.patience_seconds)
     supervisor = Supervisor(config)
     listening = [await server.listen(config.host, config.port)]
     if config.socket:

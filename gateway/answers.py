@@ -29,37 +29,33 @@ _STATUS_LINES = {
     for status in HTTPStatus
     if status.value >= 200
 }
+_EMPTY = b"Content-Length: 0\r\n"
 _BODILESS = frozenset({204, 304})
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _PATH_SHOWN = 200
-_PASSED = (
-    "Cache-Control: no-store\r\nTracking-ID: %s\r\nX-Latchkey-Key-Id: %s\r\nX-Latchkey-Organization-Id: %s\r\n"
-    "X-Latchkey-Product: %s\r\nX-Latchkey-Report: %s\r\nRateLimit-Limit: %d\r\nRateLimit-Remaining: %d\r\nRateLimit-Reset: 1\r\n"
-) + CORS.decode()
+_CORS = CORS.decode()
 
 
 @dataclass(slots=True)
 class Reply:
-    """One answer: `fields` are header lines without those of the connection, `frame` its record, empty for what is not counted, or its `records`."""
+    """One answer; `fields` are header lines without those of the connection."""
 
     status: int
     fields: bytes
     body: bytes = b""
-    frame: bytes = b""
     closes: bool = False
-    records: int = 1
 
 
 def serialise(reply: Reply, date: bytes, *, keeps_alive: bool, has_body: bool) -> bytes:
     """Return the answer as it goes over the wire; `has_body` is False for a HEAD."""
     connection = b"" if keeps_alive else b"Connection: close\r\n"
-    body, length = reply.body, b""
-    if reply.status not in _BODILESS:
-        length = b"Content-Length: %d\r\n" % len(body)
-    elif body:
-        body = b""
-    head = (_STATUS_LINES[reply.status], date, reply.fields, length, connection, b"\r\n", body if has_body else b"")
-    return b"".join(head)
+    body = reply.body
+    if reply.status in _BODILESS:
+        return b"".join((_STATUS_LINES[reply.status], date, reply.fields, connection, b"\r\n"))
+    length = b"Content-Length: %d\r\n" % len(body) if body else _EMPTY
+    return b"".join(
+        (_STATUS_LINES[reply.status], date, reply.fields, length, connection, b"\r\n", body if has_body else b"")
+    )
 
 
 def text(status: int, body: bytes) -> Reply:
@@ -134,16 +130,20 @@ def refusal(verdict: Verdict, tracking_id: str, path: str, admission: Admission 
 
 
 def pass_on(
-    tracking_id: str, key_id: str, organization_id: str, product: str, address: bytes, report: str | None, limit: int,
+    tracking_id: str, key_id: str, organization_id: str, product: str, upstream: str, report: str, limit: int,
     remaining: int,
 ) -> Reply:  # fmt: skip
     """Return what a proxy needs of an allowed request: an empty 200 that says whose it is.
 
-    `address` are header lines with the address for the upstream, `report` the token by which the end is reported.
+    `upstream` are header lines with the address for the upstream, `report` is the token by which the end is reported.
     """
     # One text and one encoding: this is most of the requests.
-    fields = _PASSED % (tracking_id, key_id, organization_id, product, report, limit, remaining)
-    return Reply(200, fields.encode() + address)
+    fields = (
+        f"Cache-Control: no-store\r\nTracking-ID: {tracking_id}\r\nX-Latchkey-Key-Id: {key_id}\r\n"
+        f"X-Latchkey-Organization-Id: {organization_id}\r\nX-Latchkey-Product: {product}\r\nX-Latchkey-Report: {report}\r\n"
+        f"RateLimit-Limit: {limit}\r\nRateLimit-Remaining: {remaining}\r\nRateLimit-Reset: 1\r\n{_CORS}{upstream}"
+    )
+    return Reply(200, fields.encode())
 
 
 def limit_fields(limit: int, admission: Admission) -> bytes:

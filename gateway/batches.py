@@ -1,22 +1,51 @@
-"""Group the records of the journal: what is counted, what is kept of single requests, which strings were used when. PURE."""
+"""Group what was read of the journal: what is counted, which strings were used when. PURE."""
 
 import datetime as dt
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 
-from gateway import outcomes
-from gateway.records import Correction, Record
+from gateway import outcomes, records
+from gateway.records import Correction, Group, Hits
 from gateway.usage import Delta
 
 _MINUTE_US = 60_000_000
 _UNKNOWN_OUTCOME = "unknown"
 
 
-def outcome_word(record: Record) -> str:
-    """Return the word of a record's outcome."""
-    outcome = outcomes.BY_NUMBER.get(record.outcome)
+def outcome_word(group: Group) -> str:
+    """Return the word of a group's outcome."""
+    outcome = outcomes.BY_NUMBER.get(group.outcome)
     return outcome.word if outcome else _UNKNOWN_OUTCOME
+
+
+@dataclass(slots=True)
+class Tally:
+    """The requests of one group in one minute: how many, the most of them in a calendar second, when the last one was."""
+
+    group: Group
+    minute: int
+    requests: int
+    peak_qps: int
+    last_us: int
+
+
+def tally(groups: Mapping[int, Group], turns: Iterable[Hits]) -> list[Tally]:
+    """Count requests by group and minute. Everything that the shipper does for each request is the loop in here."""
+    found: dict[tuple[int, int], list[int]] = {}
+    for turn in turns:
+        for number, demand, at_us in records.read_hits(turn.packed):
+            place = number, at_us // _MINUTE_US
+            counts = found.get(place)
+            if counts is None:
+                found[place] = [1, demand, at_us]
+                continue
+            counts[0] += 1
+            if demand > counts[1]:
+                counts[1] = demand
+            if at_us > counts[2]:
+                counts[2] = at_us
+    return [Tally(groups[number], minute, *counts) for (number, minute), counts in found.items()]
 
 
 @dataclass(slots=True)
@@ -31,18 +60,19 @@ class _Counts:
     duration_count: int = 0
     reasons: Counter[tuple[int, str]] = field(default_factory=Counter)
 
-    def add(self, record: Record) -> None:
-        self.requests += 1
-        self.peak_qps = max(self.peak_qps, record.demand)
-        if record.status < 400:
+    def add(self, found: Tally) -> None:
+        status = found.group.status
+        self.requests += found.requests
+        self.peak_qps = max(self.peak_qps, found.peak_qps)
+        if status < 400:
             return
-        if record.status == 429:
-            self.over_qps += 1
-        elif record.status < 500:
-            self.errors_4xx += 1
+        if status == 429:
+            self.over_qps += found.requests
+        elif status < 500:
+            self.errors_4xx += found.requests
         else:
-            self.errors_5xx += 1
-        self.reasons[record.status, outcome_word(record)] += 1
+            self.errors_5xx += found.requests
+        self.reasons[status, outcome_word(found.group)] += found.requests
 
     def correct(self, correction: Correction) -> None:
         """Add how an allowed request ended. A 429 is the upstream's own here, no breach of the key's limit."""
@@ -58,22 +88,22 @@ class _Counts:
         self.reasons[correction.status, outcomes.OK.word] += 1
 
 
-def count(found: Iterable[Record], corrections: Iterable[Correction] = ()) -> list[Delta]:
-    """Return what the records of known keys, and corrections of them, add to the usage tables, in a fixed order."""
-    groups: dict[tuple[int, int, int, int], _Counts] = {}
+def count(tallies: Iterable[Tally], corrections: Iterable[Correction] = ()) -> list[Delta]:
+    """Return what the requests of known keys, and corrections of them, add to the usage tables, in a fixed order."""
+    places: dict[tuple[int, int, int, int], _Counts] = {}
 
-    def counts_of(entry: Record | Correction) -> _Counts:
-        group = (entry.key_id, entry.at_us // _MINUTE_US, entry.product_id, entry.secret_number)
-        counts = groups.get(group)
+    def counts_of(whose: Group | Correction, minute: int) -> _Counts:
+        place = (whose.key_id, minute, whose.product_id, whose.secret_number)
+        counts = places.get(place)
         if counts is None:
-            counts = groups[group] = _Counts(entry.organization_id)
+            counts = places[place] = _Counts(whose.organization_id)
         return counts
 
-    for record in found:
-        if record.key_id:
-            counts_of(record).add(record)
+    for each in tallies:
+        if each.group.key_id:
+            counts_of(each.group, each.minute).add(each)
     for correction in corrections:
-        counts_of(correction).correct(correction)
+        counts_of(correction, correction.at_us // _MINUTE_US).correct(correction)
     return [
         Delta(
             organization_id=counts.organization_id,
@@ -90,46 +120,16 @@ def count(found: Iterable[Record], corrections: Iterable[Correction] = ()) -> li
             duration_count=counts.duration_count,
             reasons=tuple((status, word, number) for (status, word), number in sorted(counts.reasons.items())),
         )
-        for (key_id, minute, product_id, secret_number), counts in sorted(groups.items(), key=lambda item: item[0])
+        for (key_id, minute, product_id, secret_number), counts in sorted(places.items(), key=lambda item: item[0])
     ]
 
 
-def last_uses(found: Iterable[Record]) -> dict[tuple[int, int], int]:
+def last_uses(tallies: Iterable[Tally]) -> dict[tuple[int, int], int]:
     """Return when (µs) each (key ID, number of the string) was last used: allowed, or above its limit only."""
     uses: dict[tuple[int, int], int] = {}
-    for record in found:
-        if record.key_id and outcome_word(record) in outcomes.USES_KEY:
-            place = (record.key_id, record.secret_number)
-            uses[place] = max(record.at_us, uses.get(place, 0))
+    for each in tallies:
+        group = each.group
+        if group.key_id and outcome_word(group) in outcomes.USES_KEY:
+            place = (group.key_id, group.secret_number)
+            uses[place] = max(each.last_us, uses.get(place, 0))
     return uses
-
-
-class Sampler:
-    """Chooses the single requests that are kept: at most so many per key, product, outcome and minute.
-
-    So a flood fills neither the table nor the disk; the counts stay exact. What was kept is remembered for this process and
-    the last two minutes only.
-    """
-
-    PER_MINUTE = 100
-
-    def __init__(self) -> None:
-        self._kept: Counter[tuple[int, int, int, int]] = Counter()
-        self._newest_minute = 0
-
-    def choose(self, found: Iterable[Record]) -> list[Record]:
-        """Return the records to keep, in their order."""
-        chosen = []
-        for record in found:
-            minute = record.at_us // _MINUTE_US
-            if minute > self._newest_minute:
-                self._forget(minute)
-            group = (record.key_id, record.product_id, record.outcome, minute)
-            if self._kept[group] < self.PER_MINUTE:
-                self._kept[group] += 1
-                chosen.append(record)
-        return chosen
-
-    def _forget(self, newest_minute: int) -> None:
-        self._newest_minute = newest_minute
-        self._kept = Counter({group: kept for group, kept in self._kept.items() if group[3] >= newest_minute - 1})

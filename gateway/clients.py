@@ -50,16 +50,6 @@ def _family(user_agent: str) -> str:
     return "" if is_secret_like(named) else named
 
 
-@functools.lru_cache(maxsize=4096)
-def _family_field(user_agent: bytes) -> bytes:
-    return family(user_agent.decode("latin-1")).encode()
-
-
-def family_field(user_agent: bytes) -> bytes:
-    """Return the family of a client as a record has it."""
-    return _family_field(user_agent[:_UNTRUSTED_MAX_CHARS])
-
-
 def family(user_agent: str) -> str:
     """Return the family of a client by its User-Agent, such as `curl` or `Firefox`: at most 60 characters, empty if unnamed."""
     return _family(user_agent[:_UNTRUSTED_MAX_CHARS])
@@ -68,12 +58,6 @@ def family(user_agent: str) -> str:
 def is_secret_like(name: str) -> bool:
     """Whether a name is so long a run of letters and digits that it may be a key which came in the wrong header."""
     return _SECRET_LIKE.search(name) is not None
-
-
-@functools.lru_cache(maxsize=4096)
-def host_field(host: str) -> bytes:
-    """Return a host as a record has it, empty for one that may be a key."""
-    return b"" if is_secret_like(host) else host.encode()
 
 
 @functools.lru_cache(maxsize=4096)
@@ -117,18 +101,3 @@ def _bare(hop: str) -> str:
     if hop.startswith("["):
         return hop[1:].partition("]")[0]
     return hop.partition(":")[0] if hop.count(":") == 1 else hop
-
-
-class Networks:
-    """The networks that requests come from, as records have them; those of the last peers and hops are remembered."""
-
-    def __init__(self, proxies: tuple[Network, ...]) -> None:
-        self._proxies = proxies
-        self._recall = functools.lru_cache(maxsize=16_384)(self._find)
-
-    def of(self, peer: str, forwarded_for: bytes) -> bytes:
-        """Return the network of the caller, empty where there is no address."""
-        return self._recall(peer, forwarded_for[-_UNTRUSTED_MAX_CHARS:])
-
-    def _find(self, peer: str, forwarded_for: bytes) -> bytes:
-        return network(caller(peer, forwarded_for.decode("latin-1"), self._proxies)).encode()

@@ -44,6 +44,7 @@ class Config:
     redis: RedisAddress | None
     redis_patience_ms: int
     request_log_days: int
+    request_log_per_second: int
     log_level: str
 
     @property
@@ -72,6 +73,7 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
     name = environ.get("GATEWAY_NAME") or f"{socket.gethostname()}-{port}"
     if not _NAME.match(name):
         raise ConfigError("GATEWAY_NAME may have letters, digits, dots, hyphens and underscores only, at most 100.")
+    request_log_days = _number(environ, "REQUEST_LOG_DAYS", 3, 0, 3_650)
     return Config(
         database_url=given["DATABASE_URL"],
         peppers=peppers,
@@ -90,7 +92,8 @@ def read(environ: Mapping[str, str] = os.environ) -> Config:
         has_shipper=environ.get("GATEWAY_SHIPPER", "1").lower() not in {"0", "false", "no", "off"},
         redis=_redis(given.get("GATEWAY_REDIS_URL", "")),
         redis_patience_ms=_number(environ, "GATEWAY_REDIS_PATIENCE_MS", 50, 1, 10_000),
-        request_log_days=_number(environ, "REQUEST_LOG_DAYS", 3, 0, 3_650),
+        request_log_days=request_log_days,
+        request_log_per_second=_number(environ, "REQUEST_LOG_PER_SECOND", 200, 0, 10_000) if request_log_days else 0,
         log_level=environ.get("LOG_LEVEL") or "INFO",
     )
 

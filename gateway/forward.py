@@ -1,16 +1,16 @@
 """Forward auth: what a proxy says about the request that it holds, and answers that it can work with. PURE."""
 
+import functools
 import json
 import re
 import string
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from urllib.parse import unquote_to_bytes
 
 from gateway.answers import Reply
-from gateway.requests import BadTarget, strip_authority
+from gateway.requests import REMEMBERED_MAX_BYTES, BadTarget, read_target, strip_authority
 
-_ORIGINAL = (b"x-original-uri", b"x-forwarded-uri")
 # What RFC 3986 allows in an address. Anything else is encoded: no proxy reads a space, a quote or a brace in it.
 _SAFE = (string.ascii_letters + string.digits + "!$%&'()*+,-./:;=?@[]_~").encode()
 _UNSAFE = re.compile(b"[^" + re.escape(_SAFE) + b"]")
@@ -19,19 +19,39 @@ _REFUSED = 403
 _DROPPED_FIELDS = (b"content-type:", b"cache-control:")
 
 
-def original_uri(headers: Mapping[bytes, bytes]) -> bytes:
-    """Return the address that the proxy was asked for. Raises BadTarget when it does not say.
+@dataclass(frozen=True, slots=True)
+class Original:
+    """What a proxy was asked for: path and query as they are decided on, and header lines with the address for the upstream."""
+
+    path: str
+    query: str
+    upstream: str
+
+
+def read_original(headers: Mapping[bytes, bytes]) -> Original:
+    """Return the address that the proxy was asked for. Raises BadTarget when it does not say, or says what makes no sense.
 
     A proxy sets one of two headers. Where both are there, one may be the client's, and nobody has to guess which.
     """
-    described = [headers[name] for name in _ORIGINAL if headers.get(name)]
-    if len(described) > 1:
+    uri, other = headers.get(b"x-original-uri"), headers.get(b"x-forwarded-uri")
+    if uri and other:
         raise BadTarget(
             "Both X-Original-URI and X-Forwarded-Uri are there: the proxy must set one and remove the other."
         )
-    if not described:
+    uri = uri or other
+    if not uri:
         raise BadTarget("The header X-Original-URI or X-Forwarded-Uri is missing.")
-    return described[0]
+    # An address with a query is not remembered: it may hold a key.
+    is_plain = b"?" not in uri and len(uri) <= REMEMBERED_MAX_BYTES and b"#" not in uri
+    return _recall_original(uri) if is_plain else _read_original(uri)
+
+
+def _read_original(uri: bytes) -> Original:
+    target = read_target(uri)
+    return Original(target.path, target.query, upstream_fields(uri).decode("ascii"))
+
+
+_recall_original = functools.lru_cache(maxsize=4096)(_read_original)
 
 
 def upstream_fields(uri: bytes) -> bytes:

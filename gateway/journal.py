@@ -40,12 +40,15 @@ class Journal:
         """The segment that is being written."""
         return self._path
 
-    def write(self, frames: bytes, requests: int) -> None:
-        """Append the frames of so many requests with one write. Never raises."""
+    def write(self, frames: bytes, requests: int) -> bool:
+        """Append the frames of so many requests with one write. Never raises.
+
+        Return whether the next frames follow these: not when these were lost, and not when a new segment was begun.
+        """
         if self._gap is not None:
             if time.monotonic() < self._retry_at:
                 self._miss(requests)
-                return
+                return False
             frames = records.encode_gap(self._gap) + frames
         try:
             self._append(frames)
@@ -56,10 +59,11 @@ class Journal:
                     error.strerror or error,
                 )
             self._miss(requests)
-            return
+            return False
         if self._gap is not None:
             log.error("The journal is written again: %d requests were not counted.", self._gap.requests)
             self._gap = None
+        return self._size < self._max_bytes or not self._roll()
 
     def close(self) -> None:
         """Seal the segment, after a last attempt to declare what is missing."""
@@ -71,8 +75,8 @@ class Journal:
             self._descriptor = -1
 
     def _append(self, frames: bytes) -> None:
-        if self._descriptor < 0 or self._size >= self._max_bytes:
-            self._roll()
+        if self._descriptor < 0:
+            self._begin()
         written = os.write(self._descriptor, frames)
         if written == len(frames):
             self._size += written
@@ -84,7 +88,15 @@ class Journal:
             self._seal()
         raise OSError("the disk is full")
 
-    def _roll(self) -> None:
+    def _roll(self) -> bool:
+        """Go on in a new segment. Return whether there is one; without, this one grows on."""
+        try:
+            self._begin()
+        except OSError:
+            return False
+        return True
+
+    def _begin(self) -> None:
         descriptor, path = segments.begin(self._folder)
         self._seal()
         self._descriptor, self._path, self._size = descriptor, path, segments.HEADER_BYTES

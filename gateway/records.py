@@ -1,36 +1,70 @@
-"""One record of the journal as bytes, and back. PURE.
+"""The journal as bytes, and back. PURE.
 
-A frame is `u32 length | u32 CRC-32 of the payload | payload`, little-endian. The payload begins with its kind: 1 a request,
-2 a gap (requests that were answered but could not be written), 3 a correction (how an allowed request ended behind the gateway).
+A frame is `u32 length | u32 CRC-32 of the payload | payload`, little-endian. The payload begins with its kind: 1 counted
+requests, as many as were answered in one turn of the event loop, 2 a gap (requests that were answered but could not be
+written), 3 a correction (how an allowed request ended behind the gateway), 4 a group, 5 one request as the request log has it.
+
+What requests are counted by, the group, is written once in each segment and then goes by its number, so that a counted
+request has 16 bytes and a whole turn one checksum.
 """
 
 import struct
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from typing import NamedTuple
 
 _FRAME = struct.Struct("<II")
-_REQUEST = struct.Struct("<BqqqqIIHBBBBB")
+_HIT = struct.Struct("<IIq")
 _GAP = struct.Struct("<BqqQ")
 _CORRECTION = struct.Struct("<BqqqqIHi")
-_REQUEST_KIND, _GAP_KIND, _CORRECTION_KIND = 1, 2, 3
+_GROUP = struct.Struct("<BIqqIqBH")
+_RECORD = struct.Struct("<BIqBBBB")
+_HITS_KIND, _GAP_KIND, _CORRECTION_KIND, _GROUP_KIND, _RECORD_KIND = 1, 2, 3, 4, 5
+_HITS = bytes([_HITS_KIND])
 _NO_DURATION = -1
-MAX_PAYLOAD = 4096
+MAX_PAYLOAD = 16 * 1024
 MAX_FRAME = _FRAME.size + MAX_PAYLOAD
+HITS_MAX = (MAX_PAYLOAD - len(_HITS)) // _HIT.size
+
+pack_hit = _HIT.pack
+"""Return one counted request: the number of its group, the requests of its calendar second so far, when it was answered (µs)."""
+read_hits = _HIT.iter_unpack
+"""Yield counted requests as they were given to `pack_hit`."""
 
 
-@dataclass(slots=True)  # not frozen: the shipper makes one for each request, see requests.py
-class Record:
-    """One answered request. IDs are 0 where there is none; `demand` counts the requests of its calendar second so far."""
+class Group(NamedTuple):
+    """What requests are counted by; an ID is 0 where there is none. A tuple, since one is looked up for each request."""
 
-    at_us: int
     organization_id: int
     key_id: int
     secret_number: int
     product_id: int
     outcome: int
     status: int
-    demand: int
+
+
+@dataclass(frozen=True, slots=True)
+class Hits:
+    """The counted requests of one turn, for `read_hits`."""
+
+    packed: bytes
+
+
+@dataclass(frozen=True, slots=True)
+class Beginning:
+    """From here on a number stands for a group."""
+
+    number: int
+    group: Group
+
+
+@dataclass(frozen=True, slots=True)
+class Record:
+    """One answered request with what the request log has of it; it is counted among the `Hits` as well."""
+
+    group: int
+    at_us: int
     host: str
     network: str
     client: str
@@ -59,7 +93,7 @@ class Correction:
     duration_ms: int | None
 
 
-Entry = Record | Gap | Correction
+Entry = Hits | Beginning | Record | Gap | Correction
 
 
 class BrokenFrame(Exception):
@@ -70,44 +104,37 @@ class BrokenFrame(Exception):
         super().__init__(f"no whole frame at {offset}")
 
 
-def frame(payload: bytes) -> bytes:
-    """Return a payload with its length and checksum in front."""
+def _frame(payload: bytes) -> bytes:
     return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
 
 
-def encode(record: Record) -> bytes:
+def encode_hits(packed: bytes) -> bytes:
+    """Return the frame of at most HITS_MAX counted requests, packed one after the other."""
+    return _frame(_HITS + packed)
+
+
+def encode_group(number: int, group: Group) -> bytes:
+    """Return the frame that gives a group its number."""
+    return _frame(_GROUP.pack(_GROUP_KIND, number, *group))
+
+
+def encode_record(record: Record) -> bytes:
     """Return the frame of a record. Texts are cut to the lengths of their columns."""
-    return pack(
-        record.at_us, record.organization_id, record.key_id, record.secret_number, record.product_id, record.outcome,
-        record.status, record.demand, record.host.encode()[:253], record.network.encode()[:50],
-        record.client.encode()[:60], record.tracking_id.encode()[:100],
+    texts = (
+        record.host.encode()[:253], record.network.encode()[:50], record.client.encode()[:60], record.tracking_id.encode()[:100],
     )  # fmt: skip
-
-
-def pack(
-    at_us: int, organization_id: int, key_id: int, secret_number: int, product_id: int, outcome: int, status: int,
-    demand: int, host: bytes, network: bytes, client: bytes, tracking_id: bytes,
-) -> bytes:  # fmt: skip
-    """Return the frame of a record given by its values, in the order of `Record`. The texts are no longer than their columns."""
-    payload = b"".join((
-        _REQUEST.pack(
-            _REQUEST_KIND, at_us, organization_id, key_id, product_id, secret_number, demand, status, outcome,
-            len(host), len(network), len(client), len(tracking_id),
-        ),
-        host, network, client, tracking_id,
-    ))  # fmt: skip
-    return _FRAME.pack(len(payload), zlib.crc32(payload)) + payload
+    return _frame(_RECORD.pack(_RECORD_KIND, record.group, record.at_us, *map(len, texts)) + b"".join(texts))
 
 
 def encode_gap(gap: Gap) -> bytes:
     """Return the frame of a gap."""
-    return frame(_GAP.pack(_GAP_KIND, gap.from_us, gap.until_us, gap.requests))
+    return _frame(_GAP.pack(_GAP_KIND, gap.from_us, gap.until_us, gap.requests))
 
 
 def encode_correction(correction: Correction) -> bytes:
     """Return the frame of a correction."""
     duration_ms = _NO_DURATION if correction.duration_ms is None else correction.duration_ms
-    return frame(
+    return _frame(
         _CORRECTION.pack(
             _CORRECTION_KIND, correction.at_us, correction.organization_id, correction.key_id, correction.product_id,
             correction.secret_number, correction.status, duration_ms,
@@ -116,7 +143,7 @@ def encode_correction(correction: Correction) -> bytes:
 
 
 def decode(data: bytes) -> Iterator[tuple[Entry, int]]:
-    """Yield each record with the offset behind it. Raises BrokenFrame at the first place that holds no whole frame."""
+    """Yield each entry with the offset behind it. Raises BrokenFrame at the first place that holds no whole frame."""
     offset = 0
     while offset < len(data):
         body = offset + _FRAME.size
@@ -126,29 +153,52 @@ def decode(data: bytes) -> Iterator[tuple[Entry, int]]:
         payload = data[body : body + length]
         if not 0 < length <= MAX_PAYLOAD or len(payload) < length or zlib.crc32(payload) != checksum:
             raise BrokenFrame(offset)
-        offset = body + length
         try:
             found = _read(payload)
-        except (struct.error, IndexError, TypeError):
-            raise BrokenFrame(body - _FRAME.size) from None  # whole, but not written by this program
+        except (struct.error, KeyError, ValueError):
+            raise BrokenFrame(offset) from None  # whole, but not written by this program
+        offset = body + length
         yield found, offset
 
 
 def _read(payload: bytes) -> Entry:
-    if payload[0] == _GAP_KIND:
-        _, from_us, until_us, requests = _GAP.unpack(payload)
-        return Gap(from_us, until_us, requests)
-    if payload[0] == _CORRECTION_KIND:
-        _, at_us, organization_id, key_id, product_id, secret_number, status, duration_ms = _CORRECTION.unpack(payload)
-        known_ms = None if duration_ms == _NO_DURATION else duration_ms
-        return Correction(at_us, organization_id, key_id, secret_number, product_id, status, known_ms)
-    _, at_us, organization_id, key_id, product_id, secret_number, demand, status, outcome, *lengths = (
-        _REQUEST.unpack_from(payload)
-    )
-    texts, start = [], _REQUEST.size
+    kind = payload[0]
+    if kind == _HITS_KIND:
+        if len(payload) % _HIT.size != len(_HITS):
+            raise ValueError("no whole number of requests")
+        return Hits(payload[len(_HITS) :])
+    return _READERS[kind](payload)
+
+
+def _read_gap(payload: bytes) -> Gap:
+    _, from_us, until_us, requests = _GAP.unpack(payload)
+    return Gap(from_us, until_us, requests)
+
+
+def _read_correction(payload: bytes) -> Correction:
+    _, at_us, organization_id, key_id, product_id, secret_number, status, duration_ms = _CORRECTION.unpack(payload)
+    known_ms = None if duration_ms == _NO_DURATION else duration_ms
+    return Correction(at_us, organization_id, key_id, secret_number, product_id, status, known_ms)
+
+
+def _read_group(payload: bytes) -> Beginning:
+    _, number, *group = _GROUP.unpack(payload)
+    return Beginning(number, Group(*group))
+
+
+def _read_record(payload: bytes) -> Record:
+    _, group, at_us, *lengths = _RECORD.unpack_from(payload)
+    texts, start = [], _RECORD.size
     for length in lengths:
         texts.append(str(payload[start : start + length], "utf-8", "replace"))
         start += length
-    return Record(
-        at_us, organization_id, key_id, secret_number, product_id, outcome, status, demand, *texts
-    )  # fmt: skip
+    host, network, client, tracking_id = texts
+    return Record(group, at_us, host, network, client, tracking_id)
+
+
+_READERS: dict[int, Callable[[bytes], Entry]] = {
+    _GAP_KIND: _read_gap,
+    _CORRECTION_KIND: _read_correction,
+    _GROUP_KIND: _read_group,
+    _RECORD_KIND: _read_record,
+}

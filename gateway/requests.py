@@ -15,7 +15,14 @@ _TRACKING_ID = re.compile(rb"[a-zA-Z0-9-]{1,100}\Z")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]")
 _EMPTY_BEFORE_PARAMETER = re.compile(r"[/\\]\.{0,2};")
 _DOT_SEGMENT = re.compile(r"(?:\A|[/\\])\.\.?(?:[/\\]|\Z)")
-_REMEMBERED_PATH_MAX_BYTES = 256
+REMEMBERED_MAX_BYTES = 256
+
+READ_HEADERS = frozenset({
+    b"authorization", b"content-length", b"expect", b"if-none-match", b"origin", b"referer", b"tracking-id", b"user-agent",
+    b"x-api-key", b"x-forwarded-for", b"x-forwarded-uri", b"x-original-uri",
+})  # fmt: skip
+"""All headers that the gateway ever looks at. Others are dropped as they come, without cost."""
+_SPELLINGS_MAX, _SPELLING_MAX_BYTES = 4096, 64
 
 # New Tracking-IDs: UUIDs whose first half is this process's, drawn once, and whose last 48 bits step through all values in an
 # order that tells nobody how many requests there were. A UUID of its own for each request would cost ten times as much.
@@ -32,7 +39,7 @@ class BadTarget(Exception):
 # four times as long to make. Nobody changes it all the same.
 @dataclass(slots=True)
 class Request:
-    """One HTTP request. Names of headers are in lower case; of a header that comes several times, values are joined by commas."""
+    """One HTTP request. `headers` has those of READ_HEADERS; of one that comes several times, values are joined by commas."""
 
     method: bytes
     target: bytes
@@ -54,19 +61,18 @@ class Target:
     query: str
 
 
-def read_headers(fields: list[bytes]) -> dict[bytes, bytes]:
-    """Return headers by their names in lower case, from names and values by turns.
+class _Spellings(dict[bytes, bytes]):
+    """The name in lower case of each header as clients spell it, empty for one that the gateway does not read."""
 
-    Values of one that comes again are joined by commas, as RFC 9110 section 5.3 says.
-    """
-    headers = dict(zip(map(bytes.lower, fields[::2]), fields[1::2], strict=True))
-    if 2 * len(headers) == len(fields):
-        return headers
-    headers.clear()
-    for name, value in zip(fields[::2], fields[1::2], strict=True):
-        name = name.lower()
-        headers[name] = headers[name] + b", " + value if name in headers else value
-    return headers
+    def __missing__(self, spelled: bytes) -> bytes:
+        name = spelled.lower()
+        read = name if name in READ_HEADERS else b""
+        if len(self) < _SPELLINGS_MAX and len(spelled) <= _SPELLING_MAX_BYTES:
+            self[spelled] = read
+        return read
+
+
+SPELLINGS = _Spellings()
 
 
 def read_target(target: bytes) -> Target:
@@ -84,7 +90,7 @@ def read_target(target: bytes) -> Target:
         raw, _, query = raw.partition(b"#")[0].partition(b"?")
     try:
         # Long paths are not remembered, and queries never: they may hold a key.
-        path = _recall_path(raw) if len(raw) <= _REMEMBERED_PATH_MAX_BYTES else _read_path(raw)
+        path = _recall_path(raw) if len(raw) <= REMEMBERED_MAX_BYTES else _read_path(raw)
         return Target(path, query.decode("ascii"))
     except UnicodeDecodeError:
         raise BadTarget("The address has bytes that are not UTF-8.") from None

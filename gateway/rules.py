@@ -127,9 +127,9 @@ class Rules:
 
     def find(self, string: str) -> Secret | None:
         """Return the secret of a well-formed string. `peppers` are tried in order, newest first."""
+        text = string.encode("ascii")
         for pepper in self.peppers:
-            digest = tokens.digest(string, pepper)
-            secret = self.secrets.get(digest)
+            secret = self.secrets.get(tokens.digester(pepper)(text))
             if secret is None:
                 continue
             if isinstance(secret, bytes):

@@ -9,33 +9,39 @@ import os
 import struct
 import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from gateway import records
-from gateway.records import Correction, Gap, Record
+from gateway.records import Beginning, Correction, Gap, Group, Hits, Record
 
 _HEADER = struct.Struct("<8s16s")
-_MAGIC = b"LKJOURN1"
+_MAGIC = b"LKJOURN2"
 HEADER_BYTES = _HEADER.size
 SUFFIX = ".journal"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)
 class Reading:
-    """What was read of a segment: its entries, the offset behind the last whole one, and how many bytes were left over."""
+    """What was read of a segment from `start` on: its entries, the offset behind the last whole one, how many bytes were left over.
 
-    records: tuple[Record, ...]
-    gaps: tuple[Gap, ...]
-    corrections: tuple[Correction, ...]
-    offset: int
-    rest_bytes: int
+    `groups` are all that the segment has named so far; numbers in `hits` and `records` are among them.
+    """
+
+    groups: Mapping[int, Group]
+    start: int
+    hits: list[Hits] = field(default_factory=list)
+    records: list[Record] = field(default_factory=list)
+    gaps: list[Gap] = field(default_factory=list)
+    corrections: list[Correction] = field(default_factory=list)
+    offset: int = HEADER_BYTES
+    rest_bytes: int = 0
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing whole was there to read."""
-        return not (self.records or self.gaps or self.corrections)
+        return self.offset == self.start
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,29 +112,51 @@ def is_sealed(segment: Segment) -> bool:
     return True
 
 
-def read(segment: Segment, offset: int, limit_bytes: int) -> Reading:
-    """Return the whole records from an offset on, of at most `limit_bytes`. Raises FileNotFoundError.
+class Reader:
+    """Reads a segment piece by piece, and knows the groups that were named on the way."""
 
-    Bytes left over are a frame that is being written, or that the limit cut, or, in a sealed segment, one that its writer did
-    not finish.
-    """
-    offset = max(offset, HEADER_BYTES)
-    with segment.path.open("rb") as file:
-        file.seek(offset)
-        data = file.read(limit_bytes)
-    found: list[Record] = []
-    gaps: list[Gap] = []
-    corrections: list[Correction] = []
-    end = 0
-    try:
-        for record, behind in records.decode(data):
-            end = behind
-            if isinstance(record, Gap):
-                gaps.append(record)
-            elif isinstance(record, Correction):
-                corrections.append(record)
-            else:
-                found.append(record)
-    except records.BrokenFrame as broken:
-        end = broken.offset
-    return Reading(tuple(found), tuple(gaps), tuple(corrections), offset + end, len(data) - end)
+    def __init__(self, segment: Segment) -> None:
+        self._path = segment.path
+        self._groups: dict[int, Group] = {}
+        self._known_until = HEADER_BYTES
+
+    def read(self, offset: int, limit_bytes: int) -> Reading:
+        """Return the whole entries from an offset on, of at most `limit_bytes`. Raises FileNotFoundError.
+
+        Bytes left over are a frame that is being written, or that the limit cut, or, in a sealed segment, one that its writer
+        did not finish.
+        """
+        offset = max(offset, HEADER_BYTES)
+        while self._known_until < offset:  # another shipper was here, or the one before this
+            if self._read(self._known_until, limit_bytes).is_empty:
+                break
+        return self._read(offset, limit_bytes)
+
+    def _read(self, offset: int, limit_bytes: int) -> Reading:
+        with self._path.open("rb") as file:
+            file.seek(offset)
+            data = file.read(limit_bytes)
+        found = Reading(self._groups, offset)
+        end = 0
+        try:
+            for entry, behind in records.decode(data):
+                self._take(entry, found)
+                end = behind
+        except records.BrokenFrame as broken:
+            end = broken.offset
+        found.offset, found.rest_bytes = offset + end, len(data) - end
+        self._known_until = max(self._known_until, found.offset)
+        return found
+
+    def _take(self, entry: records.Entry, found: Reading) -> None:
+        match entry:
+            case Hits():
+                found.hits.append(entry)
+            case Beginning():
+                self._groups[entry.number] = entry.group
+            case Record():
+                found.records.append(entry)
+            case Gap():
+                found.gaps.append(entry)
+            case Correction():
+                found.corrections.append(entry)

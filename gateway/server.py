@@ -15,8 +15,8 @@ import httptools
 
 from gateway import answers
 from gateway.answers import Reply
-from gateway.journal import Journal
-from gateway.requests import Request, new_tracking_id, read_headers
+from gateway.ledger import Ledger
+from gateway.requests import SPELLINGS, Request, new_tracking_id
 from gateway.site import Answer, Site
 
 log = logging.getLogger("latchkey.gateway")
@@ -25,6 +25,7 @@ URL_MAX_BYTES = 8 * 1024
 HEADERS_MAX_BYTES = 32 * 1024
 BODY_MAX_BYTES = 64 * 1024
 _RAW_HEAD_MAX_BYTES = URL_MAX_BYTES + HEADERS_MAX_BYTES + 16 * 1024
+_SMALL_BYTES = 4 * 1024
 _LINGER_S = 2
 _DRAIN_S = 8
 _ANSWERS_PER_TURN = 32
@@ -32,31 +33,23 @@ _QUEUE_MAX = 64
 
 
 class Outbox:
-    """The answers of this turn of the loop. They leave together once their records are written."""
+    """The answers of this turn of the loop. They leave together once what they answer is written down."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, journal: Journal) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, ledger: Ledger) -> None:
         self._loop = loop
-        self._journal = journal
-        self._frames: list[bytes] = []
-        self._records = 0
+        self._ledger = ledger
         self._answers: list[tuple[Connection, bytes]] = []
 
-    def send(self, connection: "Connection", data: bytes, frame: bytes, records: int) -> None:
-        """Have an answer leave at the end of this turn; `frame` holds so many records."""
+    def send(self, connection: "Connection", data: bytes) -> None:
+        """Have an answer leave at the end of this turn."""
         if not self._answers:
             self._loop.call_soon(self.flush)
         self._answers.append((connection, data))
-        if frame:
-            self._frames.append(frame)
-            self._records += records
 
     def flush(self) -> None:
-        """Write the records, then send the answers."""
-        frames, self._frames = self._frames, []
-        records, self._records = self._records, 0
+        """Write what was noted, then send the answers."""
         leaving, self._answers = self._answers, []
-        if frames:
-            self._journal.write(b"".join(frames), records)
+        self._ledger.write()
         for connection, data in leaving:
             connection.transmit(data)
 
@@ -64,12 +57,12 @@ class Outbox:
 class Server:
     """Everything that the connections share."""
 
-    def __init__(self, loop: asyncio.AbstractEventLoop, site: Site, journal: Journal, patience_s: float) -> None:
+    def __init__(self, loop: asyncio.AbstractEventLoop, site: Site, ledger: Ledger, patience_s: float) -> None:
         """`patience_s`: for a whole request to arrive, for the next one on a connection, and for an answer to be taken."""
         self.loop = loop
         self.patience_s = patience_s
         self.site = site
-        self.outbox = Outbox(loop, journal)
+        self.outbox = Outbox(loop, ledger)
         self.connections: set[Connection] = set()
         self.is_draining = False
         self.now = loop.time()
@@ -124,15 +117,10 @@ class Connection(asyncio.Protocol):
         self._is_in_message = self._is_in_head = False
         self._is_stopped = False  # nothing more is read from the client
         self._is_paused = self._has_paused_reading = self._has_failed = False
-        self._head_bytes = 0
-        self._begin()
-
-    def _begin(self) -> None:
-        self._url = b""
-        self._fields: list[bytes] = []  # names and values by turns
+        self._is_large = self._is_counting = False
+        self._head_bytes = self._header_bytes = 0
+        self._url = self._body = b""
         self._headers: dict[bytes, bytes] = {}
-        self._trailer_bytes = 0
-        self._body = b""
 
     # From the transport -----------------------------------------------------------------------------------------------
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
@@ -154,8 +142,10 @@ class Connection(asyncio.Protocol):
         """Read what came and answer what is complete."""
         if self._is_stopped:
             return
+        self._is_large = len(data) > _SMALL_BYTES
         if self._is_in_head:
             self._head_bytes += len(data)
+            self._is_counting = True
         try:
             self._parser.feed_data(data)
         except httptools.HttpParserUpgrade:
@@ -185,9 +175,11 @@ class Connection(asyncio.Protocol):
     # From the parser --------------------------------------------------------------------------------------------------
     def on_message_begin(self) -> None:
         """Begin a request."""
-        self._begin()
+        self._url = self._body = b""
+        self._headers = {}
         self._is_in_message = self._is_in_head = True
-        self._head_bytes = 0
+        self._is_counting = self._is_large
+        self._head_bytes = self._header_bytes = 0
         self._since = self._server.now
 
     def on_url(self, part: bytes) -> None:
@@ -197,25 +189,33 @@ class Connection(asyncio.Protocol):
             self._fail(414, "uri_too_long", "The address is longer than 8 KB.")
 
     def on_header(self, name: bytes, value: bytes) -> None:
-        """Collect a header. What comes behind the body is no header, and counts for the size only."""
-        if self._is_in_head:
-            self._fields += (name, value)
+        """Keep a header that the gateway reads. Values of one that comes again are joined by commas (RFC 9110 section 5.3)."""
+        if self._is_counting and not self._count(name, value):
             return
-        self._trailer_bytes += len(name) + len(value)
-        if self._trailer_bytes > HEADERS_MAX_BYTES:
+        name = SPELLINGS[name]
+        if name:
+            headers = self._headers
+            headers[name] = headers[name] + b", " + value if name in headers else value
+
+    def _count(self, name: bytes, value: bytes) -> bool:
+        """Add to the size of the headers. Return whether this is one: what comes behind the body is none, but counts.
+
+        A head that comes in one small piece needs no counting.
+        """
+        self._header_bytes += len(name) + len(value)
+        if self._header_bytes > HEADERS_MAX_BYTES:
             self._fail(431, "headers_too_large", "The headers are larger than 32 KB.")
+            return False
+        return self._is_in_head
 
     def on_headers_complete(self) -> None:
-        """Read the headers. Let a client go on that asks whether it may send its body."""
+        """Let a client go on that asks whether it may send its body."""
         self._is_in_head = False
-        fields = self._fields
-        if len(b"".join(fields)) > HEADERS_MAX_BYTES:
-            self._fail(431, "headers_too_large", "The headers are larger than 32 KB.")
+        self._is_counting = True
+        headers = self._headers
+        if b"expect" not in headers or headers[b"expect"].lower() != b"100-continue" or self._is_stopped:
             return
-        self._headers = read_headers(fields)
-        if self._headers.get(b"expect", b"").lower() != b"100-continue" or self._is_stopped:
-            return
-        if self._headers.get(b"content-length", b"0").rjust(20, b"0") > b"%020d" % BODY_MAX_BYTES:
+        if headers.get(b"content-length", b"0").rjust(20, b"0") > b"%020d" % BODY_MAX_BYTES:
             self._fail(413, "body_too_large", "The body is larger than 64 KB.")
         elif self._transport and not self._queue and not self._unsent and self._later is None:
             self._transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
@@ -252,7 +252,7 @@ class Connection(asyncio.Protocol):
                 continue
             answer = self._ask(request)
             if isinstance(answer, Reply):
-                self._reply(request, answer)
+                self._send(answer, keeps_alive=request.keeps_alive, has_body=request.method != b"HEAD")
             else:
                 self._later = asyncio.ensure_future(answer)
                 self._later.add_done_callback(functools.partial(self._reply_later, request))
@@ -279,11 +279,9 @@ class Connection(asyncio.Protocol):
         if later.cancelled():
             return
         error = later.exception()
-        self._reply(request, later.result() if error is None else self._apologise(error))
-        self._work()
-
-    def _reply(self, request: Request, reply: Reply) -> None:
+        reply = later.result() if error is None else self._apologise(error)
         self._send(reply, keeps_alive=request.keeps_alive, has_body=request.method != b"HEAD")
+        self._work()
 
     def _send(self, reply: Reply, *, keeps_alive: bool, has_body: bool) -> None:
         is_last = self._is_stopped and not self._queue
@@ -293,7 +291,7 @@ class Connection(asyncio.Protocol):
             self._queue.clear()
         self._unsent += 1
         data = answers.serialise(reply, self._server.date, keeps_alive=keeps_alive, has_body=has_body)
-        self._server.outbox.send(self, data, reply.frame, reply.records)
+        self._server.outbox.send(self, data)
 
     def transmit(self, data: bytes) -> None:
         """Send an answer whose record is written; after the last one close."""

@@ -13,7 +13,8 @@ import sys
 import threading
 import time
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from typing import Any
 
 import psycopg
@@ -21,17 +22,18 @@ import psycopg
 from dashboard.postgres import die_with_parent
 from gateway import batches, policy_sql, segments, usage
 from gateway import config as configuration
+from gateway.batches import Tally
 from gateway.config import Config, ConfigError
-from gateway.records import MAX_FRAME, Record
-from gateway.segments import Reading, Segment
+from gateway.records import MAX_FRAME
+from gateway.segments import Reader, Reading, Segment
 
 log = logging.getLogger("latchkey.shipper")
 
 POLL_S = 0.25
 # What costs most is a row per key in use, however many requests it stands for: after a batch that took long the next one waits
-# longer, so that shipping takes a fifth of a core at most. Usage is seen within some seconds all the same.
-_REST = 4
-_REST_MAX_S = 2.0
+# longer, so that shipping takes a few per cent of a core. Usage is seen within some seconds all the same.
+_REST = 25
+_REST_MAX_S = 4.0
 _NICENESS = 5
 BATCH_BYTES = 4 * 1024 * 1024
 _RETRY_S = 0.5
@@ -40,6 +42,8 @@ _STUCK_S = 5.0
 # A record's time is taken just before it is written.
 _MARGIN_S = 0.05
 _SKIPPED_US = 60_000_000
+# "Last used" is right to so many seconds: two rows less to write for each key in use in most batches.
+_USE_SPACING_US = 10_000_000
 
 _CLAIM = (
     'INSERT INTO gateway_journal (segment, node, "offset", updated_at) VALUES (%s, %s, 0, now()) ON CONFLICT DO NOTHING'
@@ -78,13 +82,21 @@ UPDATE gateway_node SET shipped_until = greatest(shipped_until, to_timestamp(%s)
 """
 
 
+@dataclass(frozen=True, slots=True)
+class _Uses:
+    """By (key ID, number of the string): uses that are not in the database yet, and those to which "last used" was moved lately (µs)."""
+
+    waiting: Mapping[tuple[int, int], int] = field(default_factory=dict)
+    moved_us: Mapping[tuple[int, int], int] = field(default_factory=dict)
+
+
 class Shipper:
     """Ships the journals of all gateways of this machine, `config.name`'s among them."""
 
     def __init__(self, config: Config) -> None:
         self._config = config
-        self._sampler = batches.Sampler()
-        self._skipped_uses: dict[tuple[int, int], int] = {}
+        self._readers: dict[uuid.UUID, Reader] = {}
+        self._uses = _Uses()
         self._offsets: dict[uuid.UUID, int] = {}
         self._marked_at = float("-inf")
         self._stuck: dict[uuid.UUID, tuple[int, float]] = {}
@@ -118,6 +130,7 @@ class Shipper:
                     break
         except FileNotFoundError:
             self._offsets.pop(segment.id, None)  # another shipper has finished with it
+            self._readers.pop(segment.id, None)
         return True
 
     def _is_stuck(self, segment: Segment, reading: Reading) -> bool:
@@ -143,17 +156,19 @@ class Shipper:
             row = connection.execute(_LOCK, (segment.id,)).fetchone()
             if row is None:
                 return None
-            reading = segments.read(segment, row[0], BATCH_BYTES)
-            if reading.records or reading.corrections:
-                usage.add(connection, batches.count(reading.records, reading.corrections))
-            if reading.records:
-                self._keep(connection, self._sampler.choose(reading.records))
-                skipped_uses = self._note_uses(connection, reading.records)
+            reader = self._readers.setdefault(segment.id, Reader(segment))
+            reading = reader.read(row[0], BATCH_BYTES)
+            tallies = batches.tally(reading.groups, reading.hits)
+            if tallies or reading.corrections:
+                usage.add(connection, batches.count(tallies, reading.corrections))
+            if tallies:
+                uses = self._note_uses(connection, tallies)
+            self._keep(connection, reading)
             self._declare(connection, segment, reading)
             if reading.offset != row[0]:
                 connection.execute(_MOVE, (reading.offset, segment.id))
-        if reading.records:
-            self._skipped_uses = skipped_uses
+        if tallies:
+            self._uses = uses
         return reading
 
     @staticmethod
@@ -164,39 +179,48 @@ class Shipper:
             log.error("%d requests of %s between %s and %s were answered but not counted.", gap.requests, segment.node,
                       _time(gap.from_us), _time(gap.until_us))  # fmt: skip
 
-    def _keep(self, connection: policy_sql.Connection, chosen: Sequence[Record]) -> None:
-        if not chosen or not self._config.request_log_days:
+    def _keep(self, connection: policy_sql.Connection, reading: Reading) -> None:
+        """Add what the gateway chose for the request log."""
+        if not reading.records or not self._config.request_log_days:
             return
+        chosen = [(record, reading.groups[record.group]) for record in reading.records]
         columns: list[list[Any]] = [
-            [record.at_us for record in chosen],
-            [record.tracking_id for record in chosen],
-            [record.organization_id for record in chosen],
-            [record.key_id for record in chosen],
-            [record.product_id for record in chosen],
-            [record.secret_number for record in chosen],
-            [batches.outcome_word(record) for record in chosen],
-            [record.status for record in chosen],
-            [record.host for record in chosen],
-            [record.network for record in chosen],
-            [record.client for record in chosen],
+            [record.at_us for record, _ in chosen],
+            [record.tracking_id for record, _ in chosen],
+            [group.organization_id for _, group in chosen],
+            [group.key_id for _, group in chosen],
+            [group.product_id for _, group in chosen],
+            [group.secret_number for _, group in chosen],
+            [batches.outcome_word(group) for _, group in chosen],
+            [group.status for _, group in chosen],
+            [record.host for record, _ in chosen],
+            [record.network for record, _ in chosen],
+            [record.client for record, _ in chosen],
         ]
         connection.execute(_LOG, columns)
 
-    def _note_uses(self, connection: policy_sql.Connection, found: Sequence[Record]) -> dict[tuple[int, int], int]:
-        """Move "last used" forward. Return the uses of keys whose rows are locked just now: they come with the next batch."""
-        uses = batches.last_uses(found)
-        for place, at_us in self._skipped_uses.items():
+    def _note_uses(self, connection: policy_sql.Connection, tallies: Sequence[Tally]) -> _Uses:
+        """Move "last used" forward. Return the uses that wait: of strings that it was moved for a moment ago, and of locked keys."""
+        uses = batches.last_uses(tallies)
+        for place, at_us in self._uses.waiting.items():
             uses[place] = max(at_us, uses.get(place, 0))
         if not uses:
-            return {}
-        columns = {"key_ids": [key_id for key_id, _ in uses], "at_us": list(uses.values())}
-        moved = {row[0] for row in connection.execute(_KEY_USED, columns).fetchall()}
-        done = sorted((key_id, number, at_us) for (key_id, number), at_us in uses.items() if key_id in moved)
+            return _Uses()
+        newest_us = max(uses.values())
+        moved_us = {place: at_us for place, at_us in self._uses.moved_us.items() if newest_us - at_us < _USE_SPACING_US}
+        due = {place: at_us for place, at_us in uses.items() if place not in moved_us}
+        columns = {"key_ids": [key_id for key_id, _ in due], "at_us": list(due.values())}
+        free = {row[0] for row in connection.execute(_KEY_USED, columns).fetchall()} if due else set()
+        done = sorted((key_id, number, at_us) for (key_id, number), at_us in due.items() if key_id in free)
         if done:
             key_ids, numbers, times_us = (list(column) for column in zip(*done, strict=True))
             connection.execute(_STRING_USED, {"key_ids": key_ids, "numbers": numbers, "at_us": times_us})
-        oldest_us = max(uses.values()) - _SKIPPED_US  # a key that is gone altogether would be skipped for ever
-        return {place: at_us for place, at_us in uses.items() if place[0] not in moved and at_us > oldest_us}
+        moved_us |= {(key_id, number): at_us for key_id, number, at_us in done}
+        oldest_us = newest_us - _SKIPPED_US  # a key that is gone altogether would wait for ever
+        waiting = {
+            place: at_us for place, at_us in uses.items() if at_us > max(oldest_us, moved_us.get(place, oldest_us))
+        }
+        return _Uses(waiting, moved_us)
 
     def _discard(self, connection: policy_sql.Connection, segment: Segment, reading: Reading) -> None:
         """Delete a segment that is in the database. One with more than a torn last record is damaged, and kept aside."""
@@ -208,6 +232,7 @@ class Shipper:
                 log.warning("The last record of %s was not written whole; no answer was sent on it.", segment.path.name)
             segment.path.unlink(missing_ok=True)
         self._offsets.pop(segment.id, None)
+        self._readers.pop(segment.id, None)
         connection.execute(_FORGET, (segment.id,))  # after the file is gone: a row without file does no harm
 
 

@@ -8,14 +8,15 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
 
-from gateway import answers, clients, forward, openapi, outcomes, records, reports, sample_api, verify
+from gateway import answers, forward, openapi, outcomes, reports, sample_api, verify
 from gateway.answers import Reply
 from gateway.config import Config
+from gateway.ledger import Ledger
 from gateway.limiter import Admission, Limiter, Meter
 from gateway.policy import Policy
 from gateway.redis_limiter import RedisLimiter
 from gateway.reports import Desk, Sealer
-from gateway.requests import BadTarget, Request, Target, find_key, read_target, tracking_id
+from gateway.requests import BadTarget, Request, Target, find_key, new_tracking_id, read_target, tracking_id
 from gateway.verdict import Question, Standing, Verdict, decide
 
 Answer = Reply | Awaitable[Reply]
@@ -34,24 +35,32 @@ class _Call:
     tracking_id: str
     finish: Callable[["_Call", Verdict, Admission | None], Answer]
     query: str = ""
+    upstream: str = ""
+    """Header lines for a proxy, with the address for the upstream."""
 
 
 class Site:
     """Answers requests. An answer that has to wait is awaited; all others are there at once."""
 
     def __init__(
-        self, config: Config, policy: Policy, sealer: Sealer, desk: Desk, shared: RedisLimiter | None = None
+        self,
+        config: Config,
+        policy: Policy,
+        ledger: Ledger,
+        sealer: Sealer,
+        desk: Desk,
+        shared: RedisLimiter | None = None,
     ) -> None:
         """`shared` keeps the limits of several gateways; without it they are kept here."""
         self._config = config
         self._policy = policy
+        self._ledger = ledger
         self._sealer = sealer
         self._desk = desk
         self._limiter = Limiter()
         self.counts = [0] * len(outcomes.ALL)
         """How many requests were decided about, by the number of the outcome."""
         self._shared = shared
-        self._networks = clients.Networks(config.proxies)
         self._drawing = ThreadPoolExecutor(_DRAWING_THREADS, "drawing")
 
     def close(self) -> None:
@@ -62,7 +71,7 @@ class Site:
         """Answer one request, whatever it is."""
         if request.method == b"OPTIONS":
             return answers.preflight()
-        if request.target == b"/authorize":
+        if request.target == b"/authorize":  # most of the requests
             return self._authorize(request)
         try:
             target = read_target(request.target)
@@ -71,7 +80,7 @@ class Site:
         special = _SPECIAL.get(target.path)
         if special is not None:
             return special(self, request, target)
-        return self._judge(self._make_call(request, target, self._serve))
+        return self._judge(self._make_call(request, target.path, target.query, self._serve))
 
     # Endpoints --------------------------------------------------------------------------------------------------------
     def _nothing(self, request: Request, target: Target) -> Reply:
@@ -95,12 +104,12 @@ class Site:
     def _authorize(self, request: Request, _: Target | None = None) -> Answer:
         """Decide about the request that a proxy has received and describes in headers."""
         try:
-            original = forward.original_uri(request.headers)
-            target = read_target(original)
+            original = forward.read_original(request.headers)
         except BadTarget as error:
             return self._bad_request(request, str(error))
-        address = forward.upstream_fields(original)
-        return self._judge(self._make_call(request, target, functools.partial(self._authorise, address)))
+        call = self._make_call(request, original.path, original.query, self._authorise)
+        call.upstream = original.upstream
+        return self._judge(call)
 
     def _authorize_nginx(self, request: Request, target: Target) -> Answer:
         """Decide like `_authorize`, and answer in the form that nginx's auth_request understands."""
@@ -158,14 +167,19 @@ class Site:
 
     # Decision ---------------------------------------------------------------------------------------------------------
     def _make_call(
-        self, request: Request, target: Target, finish: Callable[[_Call, Verdict, Admission | None], Answer]
+        self, request: Request, path: str, query: str, finish: Callable[[_Call, Verdict, Admission | None], Answer]
     ) -> _Call:
         headers = request.headers
-        query = target.query
+        origin, referer = headers.get(b"origin"), headers.get(b"referer")
         question = Question(
-            find_key(headers, query), target.path, "", request.header(b"origin"), request.header(b"referer")
+            find_key(headers, query),
+            path,
+            origin=origin.decode("latin-1") if origin else None,
+            referer=referer.decode("latin-1") if referer else None,
         )
-        return _Call(request, question, self._tracking_id(request), finish, query)
+        given = headers.get(b"tracking-id")
+        known_id = tracking_id(given, self._config.key_prefix) if given else new_tracking_id()
+        return _Call(request, question, known_id, finish, query)
 
     def _judge(self, call: _Call) -> Answer:
         standing = self._policy.standing()
@@ -235,28 +249,28 @@ class Site:
         reply = Reply(sample.status, fields.encode() + _NOSNIFF + limits + answers.CORS, sample.body)
         return self._record(call, verdict, admission, reply)
 
-    def _authorise(self, address: bytes, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
+    def _authorise(self, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
         """Answer a proxy: an empty 200 with who it is, or the problem for it to pass on."""
-        key, product = verdict.key, verdict.product
-        if admission is None or not admission.is_admitted or key is None or product is None:
+        secret, product = verdict.secret, verdict.product
+        if admission is None or not admission.is_admitted or secret is None or product is None:
             return self._refuse(call, verdict, admission)
+        key = secret.key
         organization = self._policy.rules.organizations[key.organization_id]
         at_us = time.time_ns() // 1000
-        reply = answers.pass_on(
-            call.tracking_id, key.public_id, organization.public_id, product.code, address,
-            self._seal(verdict, at_us), verdict.limit, admission.remaining,
+        self._note(call, verdict, admission, outcomes.OK.status, at_us)
+        report = self._sealer.seal(at_us, key.organization_id, key.id, product.id, secret.number)
+        return answers.pass_on(
+            call.tracking_id, key.public_id, organization.public_id, product.code, call.upstream, report, verdict.limit,
+            admission.remaining,
         )  # fmt: skip
-        reply.frame = self._frame(call, verdict, admission, reply.status, at_us)
-        return reply
 
     def _tell(self, asked: verify.Asked, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
         """Answer one question of a backend."""
         key = verdict.key
         organization = self._policy.rules.organizations.get(key.organization_id) if key else None
         at_us = time.time_ns() // 1000
-        reply = verify.write(asked, verdict, admission, organization, self._seal(verdict, at_us))
-        reply.frame = self._frame(call, verdict, admission, verdict.outcome.status, at_us)
-        return reply
+        self._note(call, verdict, admission, verdict.outcome.status, at_us)
+        return verify.write(asked, verdict, admission, organization, self._seal(verdict, at_us))
 
     def _seal(self, verdict: Verdict, at_us: int) -> str | None:
         """Return the token by which the end of an allowed request is reported; None for a refused one."""
@@ -283,28 +297,21 @@ class Site:
 
     # Journal ----------------------------------------------------------------------------------------------------------
     def _record(self, call: _Call, verdict: Verdict, admission: Admission | None, reply: Reply) -> Reply:
-        """Return the reply with its record, which is written before it leaves."""
-        reply.frame = self._frame(call, verdict, admission, reply.status, time.time_ns() // 1000)
+        """Return the reply once it is noted."""
+        self._note(call, verdict, admission, reply.status, time.time_ns() // 1000)
         return reply
 
-    def _frame(self, call: _Call, verdict: Verdict, admission: Admission | None, status: int, at_us: int) -> bytes:
-        headers, secret, product, host = call.request.headers, verdict.secret, verdict.product, verdict.host
-        key = secret.key if secret else None
-        self.counts[verdict.outcome.number] += 1
-        return records.pack(
-            at_us,
-            key.organization_id if key else 0,
-            key.id if key else 0,
-            secret.number if secret else 0,
-            product.id if product else 0,
-            verdict.outcome.number,
-            status,
-            admission.demand if admission else 0,
-            clients.host_field(host) if host else b"",
-            self._networks.of(call.request.peer, headers.get(b"x-forwarded-for", b"")),
-            clients.family_field(headers.get(b"user-agent", b"")),
-            call.tracking_id.encode(),
-        )
+    def _note(self, call: _Call, verdict: Verdict, admission: Admission | None, status: int, at_us: int) -> None:
+        secret, product = verdict.secret, verdict.product
+        product_id = product.id if product else 0
+        number = verdict.outcome.number
+        self.counts[number] += 1
+        if secret is None:
+            group = (0, 0, 0, product_id, number, status)
+        else:
+            group = (secret.key.organization_id, secret.key.id, secret.number, product_id, number, status)
+        demand = admission.demand if admission else 0
+        self._ledger.note(group, at_us, demand, call.request, verdict.host, call.tracking_id)
 
 
 def _finish(answered: asyncio.Future[Reply], call: _Call, verdict: Verdict, admission: Admission) -> None:

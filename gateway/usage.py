@@ -15,7 +15,7 @@ from psycopg import sql
 BATCH = 5_000
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # not frozen: the shipper makes thousands at once, see requests.py
 class Delta:
     """What one key, product and string added to one minute (UTC).
 
@@ -101,20 +101,25 @@ def add(connection: psycopg.Connection[Any], deltas: Iterable[Delta]) -> None:
         _add_reasons(connection, batch)
 
 
+def _array(values: Iterable[object]) -> str:
+    """Return an array of numbers, times or plain words as PostgreSQL reads it; as a list it takes ten times as long to send."""
+    return "{" + ",".join(map(str, values)) + "}"
+
+
 def _add_counts(connection: psycopg.Connection[Any], batch: list[Delta]) -> None:
     columns = {
-        "organization_ids": [delta.organization_id for delta in batch],
-        "key_ids": [delta.key_id for delta in batch],
-        "product_ids": [delta.product_id for delta in batch],
-        "secret_numbers": [delta.secret_number for delta in batch],
-        "minutes": [delta.minute for delta in batch],
-        "requests": [delta.requests for delta in batch],
-        "over_qps": [delta.over_qps for delta in batch],
-        "errors_4xx": [delta.errors_4xx for delta in batch],
-        "errors_5xx": [delta.errors_5xx for delta in batch],
-        "peaks_qps": [delta.peak_qps for delta in batch],
-        "duration_ms_sums": [delta.duration_ms_sum for delta in batch],
-        "duration_counts": [delta.duration_count for delta in batch],
+        "organization_ids": _array(delta.organization_id for delta in batch),
+        "key_ids": _array(delta.key_id for delta in batch),
+        "product_ids": _array(delta.product_id for delta in batch),
+        "secret_numbers": _array(delta.secret_number for delta in batch),
+        "minutes": _array(delta.minute for delta in batch),
+        "requests": _array(delta.requests for delta in batch),
+        "over_qps": _array(delta.over_qps for delta in batch),
+        "errors_4xx": _array(delta.errors_4xx for delta in batch),
+        "errors_5xx": _array(delta.errors_5xx for delta in batch),
+        "peaks_qps": _array(delta.peak_qps for delta in batch),
+        "duration_ms_sums": _array(delta.duration_ms_sum for delta in batch),
+        "duration_counts": _array(delta.duration_count for delta in batch),
     }
     for statement in (_MINUTES, _HOURS, _DAYS):
         connection.execute(statement, columns)
@@ -127,12 +132,12 @@ def _add_reasons(connection: psycopg.Connection[Any], batch: list[Delta]) -> Non
     connection.execute(
         _ERRORS,
         {
-            "organization_ids": [delta.organization_id for delta, *_ in rows],
-            "key_ids": [delta.key_id for delta, *_ in rows],
-            "product_ids": [delta.product_id for delta, *_ in rows],
-            "minutes": [delta.minute for delta, *_ in rows],
-            "statuses": [status for _, status, _, _ in rows],
-            "outcomes": [outcome for _, _, outcome, _ in rows],
-            "requests": [count for *_, count in rows],
+            "organization_ids": _array(delta.organization_id for delta, *_ in rows),
+            "key_ids": _array(delta.key_id for delta, *_ in rows),
+            "product_ids": _array(delta.product_id for delta, *_ in rows),
+            "minutes": _array(delta.minute for delta, *_ in rows),
+            "statuses": _array(status for _, status, _, _ in rows),
+            "outcomes": _array(outcome for _, _, outcome, _ in rows),
+            "requests": _array(count for *_, count in rows),
         },
     )

@@ -75,12 +75,13 @@ def decide(rules: Rules, question: Question, now: float, standing: Standing = St
     outcome, secret = _look_up(rules, question.string, standing)
     if secret is None:
         return Verdict(outcome, None, product, host)
-    outcome = _judge_key(rules, secret, now)
+    key = secret.key
+    outcome = _judge_key(rules, secret, key, now)
     if outcome is outcomes.OK:
-        outcome = _judge_use(secret.key, product, host)
+        outcome = _judge_use(key, product, host)
     if outcome is not outcomes.OK or product is None:
         return Verdict(outcome, secret, product, host)
-    limit = secret.key.limits[product.id]
+    limit = key.limits[product.id]
     return Verdict(outcome, secret, product, host, product.default_qps if limit is None else limit)
 
 
@@ -97,8 +98,7 @@ def _look_up(rules: Rules, string: str, standing: Standing) -> tuple[Outcome, Se
     return outcomes.OK, secret
 
 
-def _judge_key(rules: Rules, secret: Secret, now: float) -> Outcome:
-    key = secret.key
+def _judge_key(rules: Rules, secret: Secret, key: Key, now: float) -> Outcome:
     if key.is_deleted:
         return outcomes.DELETED_KEY
     if (secret.ends_at is not None and secret.ends_at <= now) or (key.expires_at is not None and key.expires_at <= now):
@@ -116,7 +116,7 @@ def _judge_use(key: Key, product: Product | None, host: str | None) -> Outcome:
         return outcomes.NO_SUCH_ROUTE
     if product.id not in key.limits:
         return outcomes.PRODUCT_NOT_ALLOWED
-    if not domains.is_allowed(host, key.domains):
+    if key.domains and not domains.is_allowed(host, key.domains):
         return outcomes.DOMAIN_NOT_ALLOWED
     return outcomes.OK
 
@@ -129,14 +129,17 @@ def source_host(origin: str | None, referer: str | None) -> str | None:
     source = origin or referer
     if not source:
         return None
+    if len(source) <= _SOURCE_MAX_CHARS and source is origin:  # an Origin has no path
+        return _recall_host(source)
     match = _SOURCE.match(source)
     if match is None:
         return None
     if match.end() > _SOURCE_MAX_CHARS:  # longer than any host name: not worth decoding
         return None
-    return _cached_host(match.group())
+    return _recall_host(match.group())
 
 
 @functools.lru_cache(maxsize=4096)
-def _cached_host(source: str) -> str | None:
-    return domains.host_of(source, None)
+def _recall_host(source: str) -> str | None:
+    match = _SOURCE.match(source)
+    return domains.host_of(match.group(), None) if match else None

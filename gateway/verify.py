@@ -125,4 +125,4 @@ def gather(batch: Batch, replies: Sequence[Reply]) -> Reply:
     body = b"[" + b",".join(reply.body for reply in replies) + b"]"
     if batch.form is Form.OBJECT:
         body = b'{"answers":' + body + b"}"
-    return Reply(200, _FIELDS, body, b"".join(reply.frame for reply in replies), records=len(replies))
+    return Reply(200, _FIELDS, body)

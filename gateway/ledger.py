@@ -1,0 +1,93 @@
+"""What a turn of the event loop has to write down: every request counted, some of them kept one by one for the request log."""
+
+import itertools
+from dataclasses import dataclass
+
+from gateway import clients, records
+from gateway.clients import Network
+from gateway.journal import Journal
+from gateway.records import Group, Record
+from gateway.requests import Request
+
+_MINUTE_US = 60_000_000
+_SECOND_US = 1_000_000
+_NUMBERS = 2**32
+PER_MINUTE = 100
+"""So many requests of one group are kept in a minute, so that no key fills the log."""
+
+
+@dataclass(slots=True)
+class _Known:
+    """A group that is in the segment already: its number, and how many of its requests were kept in a minute."""
+
+    number: int
+    minute: int = 0
+    kept: int = 0
+
+
+class Ledger:
+    """Notes what was answered and writes it with one write a turn, before the answers leave.
+
+    A group is written when it comes for the first time in a segment. The request log is bounded twice: per group and minute,
+    and over all in a second, where requests that were let pass may take half only: why something was refused is asked more
+    often. How many were left out follows from the counts, which are complete.
+    """
+
+    def __init__(self, journal: Journal, proxies: tuple[Network, ...], kept_per_second: int) -> None:
+        self._journal = journal
+        self._proxies = proxies
+        self._kept_max = kept_per_second
+        self._kept = 0
+        self._second = 0
+        self._groups: dict[tuple[int, ...], _Known] = {}
+        self._numbers = itertools.count()
+        self._hits: list[bytes] = []
+        self._others: list[bytes] = []
+
+    def note(
+        self, group: tuple[int, ...], at_us: int, demand: int, request: Request, host: str | None, tracking_id: str
+    ) -> None:
+        """Note one answered request. `group` has the values of a `Group`, `demand` the requests of its calendar second so far."""
+        known = self._groups.get(group)
+        if known is None:
+            known = self._begin(group)
+        self._hits.append(records.pack_hit(known.number, demand, at_us))
+        second = at_us // _SECOND_US
+        if second != self._second:
+            self._second, self._kept = second, 0
+        if self._kept < (self._kept_max if group[-1] >= 400 else self._kept_max // 2):
+            self._keep(known, at_us, request, host, tracking_id)
+
+    def _begin(self, group: tuple[int, ...]) -> _Known:
+        known = self._groups[group] = _Known(next(self._numbers) % _NUMBERS)
+        self._others.append(records.encode_group(known.number, Group(*group)))
+        return known
+
+    def _keep(self, known: _Known, at_us: int, request: Request, host: str | None, tracking_id: str) -> None:
+        minute = at_us // _MINUTE_US
+        if known.minute != minute:
+            known.minute, known.kept = minute, 0
+        if known.kept == PER_MINUTE:
+            return
+        known.kept += 1
+        self._kept += 1
+        caller = clients.caller(request.peer, request.header(b"x-forwarded-for"), self._proxies)
+        record = Record(
+            known.number,
+            at_us,
+            host="" if not host or clients.is_secret_like(host) else host,
+            network=clients.network(caller),
+            client=clients.family(request.header(b"user-agent")),
+            tracking_id=tracking_id,
+        )
+        self._others.append(records.encode_record(record))
+
+    def write(self, frames: bytes = b"") -> None:
+        """Write what was noted, and other frames behind it: all goes this way, so that a group is known where it is needed."""
+        hits, self._hits = self._hits, []
+        others, self._others = self._others, []
+        for start in range(0, len(hits), records.HITS_MAX):
+            others.append(records.encode_hits(b"".join(hits[start : start + records.HITS_MAX])))
+        others.append(frames)
+        if not self._journal.write(b"".join(others), len(hits)):
+            self._groups.clear()  # what follows goes where the groups are not known
