@@ -21,16 +21,11 @@ from tests.tenancy.world import Person, Things, World, fingerprint, make_world
 
 LET_IN = {200, 204, 302, 409, 422, 429}
 FEW = {"anonymous", "Mallory", "Tess"}
-WITHOUT_PARAMETERS = {"key": "nonsense", "uidb36": "1", "url": "nowhere/", "app_label": "keys"}
+WITHOUT_PARAMETERS = {"key": "nonsense", "token": "nonsense", "uidb36": "1", "url": "nowhere/", "app_label": "keys"}
 BODY = {
-    "name": "Taken over",
-    "version": "1",
-    "requested": "9",
-    "reason": "Mine",
-    "delay": "0",
-    "allowed_domains": "",
-    "answered": "1",
-}
+    "name": "Taken over", "version": "1", "requested": "9", "reason": "Mine", "delay": "0", "allowed_domains": "", "answered": "1",
+    "email": "friend@example.com", "role": "viewer",
+}  # fmt: skip
 
 
 def parameters(address: Address, route: Route, things: Things) -> dict[str, str]:
@@ -38,8 +33,8 @@ def parameters(address: Address, route: Route, things: Things) -> dict[str, str]
     known = WITHOUT_PARAMETERS | {
         "organization_id": things.organization.public_id,
         "public_id": things.named.get(route.of or "keys"),
-        "request_id": things.qps_request.public_id,
         "notice_id": things.notice.public_id,
+        "request_id": things.qps_request.public_id,
         "content_type_id": str(ContentType.objects.get_for_model(type(things.key)).pk),
         "object_id": str(things.key.pk),
     }
@@ -69,11 +64,11 @@ def expected(person: Person, route: Route, method: str, address: Address, *, own
         if not person.is_staff or any(" " in name for name in wanted or route.everybody):
             return {404}
         return {405} if wanted is None else LET_IN | ({403, 404, 405} if address.name.startswith("admin:") else set())
+    names_organization = "organization_id" in address.pattern.pattern.regex.groupindex
     if not route.is_for_members:
         others = {404} if address.pattern.pattern.regex.groupindex else set()  # what is another person's is not there
         return {405} if wanted is None else LET_IN | others
     role = person.role or person.other_role
-    names_organization = "organization_id" in address.pattern.pattern.regex.groupindex
     if person.role is None and not own and (names_organization or (route.of and role)):
         return {404}
     if role is None:
