@@ -178,8 +178,18 @@ class OrganizationAdmin(AuditedAdmin):
     list_filter = ("plan", ("suspended_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "slug", "members__email")
     ordering = ("name", "pk")
-    fields = ("public_id", "name", "slug", "plan", "time_zone", "suspended_at", "suspended_reason", "created_at")
-    readonly_fields = ("public_id", "slug", "time_zone", "suspended_at", "suspended_reason", "created_at")
+    fields = (
+        "public_id",
+        "name",
+        "slug",
+        "plan",
+        "time_zone",
+        "suspended_at",
+        "suspended_reason",
+        "deleted_at",
+        "created_at",
+    )
+    readonly_fields = ("public_id", "slug", "time_zone", "suspended_at", "suspended_reason", "deleted_at", "created_at")
     inlines = (MembershipInline,)
     actions = ("suspend_chosen", "resume_chosen")
 
@@ -231,8 +241,8 @@ class OrganizationAdmin(AuditedAdmin):
 
     @admin.display(description="in service", boolean=True)
     def is_in_service(self, obj: Organization) -> bool:
-        """Whether its keys work: it is not suspended."""
-        return obj.suspended_at is None
+        """Whether its keys work: it is neither suspended nor deleted."""
+        return obj.suspended_at is None and obj.deleted_at is None
 
     @admin.display(description="keys", ordering="keys_kept")
     def keys_count(self, obj: Any) -> int:

@@ -29,6 +29,10 @@ UNDO = dt.timedelta(days=30)
 """How long a deleted organisation can be brought back; then housekeeping removes it for good."""
 
 
+OWNED_MOST = 20
+"""How many organisations one person may own."""
+
+
 def make_organization_id() -> str:
     """Return a new public ID of an organisation."""
     return public_ids.make("org")
@@ -46,6 +50,10 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
     def kept(self) -> Self:
         """Those that are not deleted."""
         return self.filter(deleted_at=None)
+
+    def past_undo(self) -> Self:
+        """Deleted ones that nobody can bring back any more."""
+        return self.filter(deleted_at__lte=timezone.now() - UNDO)
 
     def to_bring_back(self, user: User) -> Self:
         """Deleted ones whose owner the person is, while there is still time."""
@@ -83,8 +91,10 @@ class Organization(models.Model):
     def register(
         cls, *, name: str, owner: User, plan: str = Plan.FREEMIUM, time_zone: str = "UTC", at: dt.datetime | None = None
     ) -> Self:
-        """Make an organisation with its owner."""
+        """Make an organisation with its owner. Raises Refusal for who owns very many."""
         at = at or timezone.now()
+        if owner.memberships.kept().filter(role=Role.OWNER).count() >= OWNED_MOST:
+            raise Refusal(f"You own {OWNED_MOST} organisations. Delete one, or hand one over, to create another.")
         with transaction.atomic():
             organization = cls(name=name, plan=plan, time_zone=time_zone, created_at=at)
             organization.slug = f"{slugify(name)[:70] or 'organisation'}-{organization.public_id[-6:].lower()}"
