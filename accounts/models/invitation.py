@@ -3,7 +3,7 @@
 import datetime as dt
 import hashlib
 import secrets
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
@@ -17,11 +17,13 @@ from accounts.models.membership import Membership, Role, check_may_manage
 from accounts.models.user import User
 from dashboard import public_ids
 from keys.refusals import Refusal
+from notices import outbox
 
 if TYPE_CHECKING:
     from accounts.models.organization import Organization
 
 LIFETIME = dt.timedelta(days=7)
+LinkTo = Callable[[str], str]
 DEAD = "This invitation does not work any more."
 
 
@@ -75,9 +77,12 @@ class Invitation(models.Model):
         return self.email
 
     @classmethod
-    def send(cls, *, organization: "Organization", email: str, role: str, by: User) -> tuple["Invitation", str]:
-        """Invite an address and return the link's token, which is kept nowhere.
+    def send(
+        cls, *, organization: "Organization", email: str, role: str, by: User, link_to: LinkTo = str
+    ) -> tuple["Invitation", str]:
+        """Invite an address by mail and return the link's token, of which the database keeps the digest only.
 
+        `link_to` makes the mail's link of the token; it is erased when the mail has gone.
         Raises Refusal to who may not, for a member, for an address that was invited already and still can accept, and past
         INVITATIONS_PER_HOUR of the organisation.
         """
@@ -102,16 +107,18 @@ class Invitation(models.Model):
                 expires_at=timezone.now() + LIFETIME,
             )
             invitation._record("invitation.sent", by)
+            invitation._post(link_to(token), by)
         return invitation, token
 
-    def resend(self, *, by: User) -> str:
-        """Return the token of a new link; the old one is dead, and the week begins again. Raises Refusal like `send`."""
+    def resend(self, *, by: User, link_to: LinkTo = str) -> str:
+        """Mail and return the token of a new link; the old one is dead, and the week begins again. Raises Refusal like `send`."""
         with self._locked(by):
             self._check_hour(self.organization)
             token = secrets.token_urlsafe(32)
             self.token_digest, self.expires_at, self.invited_by = digest_of(token), timezone.now() + LIFETIME, by
             self.save(update_fields=["token_digest", "expires_at", "invited_by"])
             self._record("invitation.resent", by)
+            self._post(link_to(token), by)
         return token
 
     def withdraw(self, *, by: User) -> None:
@@ -176,6 +183,17 @@ class Invitation(models.Model):
         sent = organization.audit_events.filter(verb__in=["invitation.sent", "invitation.resent"], at__gt=since)
         if sent.count() >= settings.INVITATIONS_PER_HOUR:
             raise Refusal("Your organisation sent many invitations in the last hour. Try again later.")
+
+    def _post(self, link: str, by: User) -> None:
+        context = {
+            "organization": str(self.organization),
+            "invited_by": f"{by.label} ({by.email})",
+            "role": self.get_role_display().lower(),
+            "expires_at": self.expires_at.isoformat(),
+        }
+        outbox.post(
+            "invitation", organization=None, people=[self.email], context=context, about=self.public_id, link=link
+        )
 
     def _record(self, verb: str, by: User) -> None:
         target = Target(self.public_id, self.email)

@@ -11,6 +11,7 @@ from accounts.models.audit import AuditEvent, Target
 from accounts.models.user import User
 from dashboard import public_ids
 from keys.refusals import Refusal
+from notices import outbox
 
 NO_LONGER = "This person is no longer a member."
 LAST_OWNER = "An organisation has at least one owner. Make somebody else an owner first."
@@ -80,6 +81,7 @@ class Membership(models.Model):
             self.save(update_fields=["role"])
             self._end_invitations(by)
             self._record("member.role_changed", by, before={"role": before}, after={"role": role})
+            self._tell(f"{by.label} changed it. It was {Role(before).label.lower()} before.")
 
     def remove(self, *, by: User) -> None:
         """End the membership of somebody else. Raises Refusal to who may not, and for the last owner."""
@@ -106,6 +108,7 @@ class Membership(models.Model):
             heir.role, self.role = Role.OWNER, Role.ADMIN
             heir.save(update_fields=["role"])
             self.save(update_fields=["role"])
+            heir._tell(f"{self.user.label} handed the organisation over to you.")
             heir._record("organization.handed_over", self.user, before={"role": before}, after={"role": heir.role})
 
     # Within -----------------------------------------------------------------------------------------------------------
@@ -137,6 +140,11 @@ class Membership(models.Model):
         for invitation in self.organization.invitations.pending().filter(invited_by=self.user):
             if self.role not in MANAGERS or (invitation.role == Role.OWNER and self.role != Role.OWNER):
                 invitation.end(by=by)
+
+    def _tell(self, details: str) -> None:
+        what = f"Your role in {self.organization} is {self.get_role_display().lower()} now"
+        context = {"what": what, "details": details}
+        outbox.post("organization.changed", organization=self.organization, people=[self.user], context=context)
 
     def _record(self, verb: str, by: User, **details: dict[str, str]) -> None:
         target = Target(self.public_id, self.user.email)

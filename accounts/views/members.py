@@ -4,8 +4,9 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
-from accounts import invitation_mail, queries
+from accounts import queries
 from accounts.models import Invitation, Membership
+from accounts.models.invitation import LinkTo
 from accounts.organization_forms import InviteForm, RoleForm
 from accounts.requests import MemberRequest
 from accounts.views.answers import Question, acts, ask, done
@@ -28,18 +29,12 @@ def members(request: MemberRequest, organization_id: str) -> HttpResponse:
 def invite(request: MemberRequest, organization_id: str) -> HttpResponse:
     """Send an address a link that makes its reader a member."""
     form = InviteForm(request.POST or None, giver=request.membership.role)
-    sent: list[tuple[Invitation, str]] = []
 
     def verb() -> None:
-        data = form.cleaned_data
-        made = Invitation.send(
-            organization=request.organization, email=data["email"], role=data["role"], by=request.user
-        )
-        sent.append(made)
+        wanted = {name: form.cleaned_data[name] for name in ("email", "role")}
+        Invitation.send(organization=request.organization, by=request.user, link_to=_link_to(request), **wanted)
 
     if acts(form, request, verb):
-        for made in sent:
-            invitation_mail.send(request, *made)
         return done(request, f"{form.cleaned_data['email']} is invited.", "accounts:members", organization_id)
     return ask(request, Question("Invite a member", "Send invitation", _page(organization_id)), form)
 
@@ -72,10 +67,8 @@ def remove(request: MemberRequest, organization_id: str, public_id: str) -> Http
 def resend(request: MemberRequest, organization_id: str, public_id: str) -> HttpResponse:
     """Send an invitation once more, with a new link."""
     invitation = _invitation(request, public_id)
-    form, tokens = ConfirmForm(request.POST or None), []
-    if acts(form, request, lambda: tokens.append(invitation.resend(by=request.user))):
-        for token in tokens:
-            invitation_mail.send(request, invitation, token)
+    form = ConfirmForm(request.POST or None)
+    if acts(form, request, lambda: invitation.resend(by=request.user, link_to=_link_to(request))):
         return done(request, f"{invitation.email} is invited once more.", "accounts:members", organization_id)
     sentences = ("The mail has a new link, which works for 7 days. The old link stops.",)
     question = Question(f"Invite {invitation.email} once more", "Send again", _page(organization_id), sentences)
@@ -100,6 +93,10 @@ def _member(request: MemberRequest, public_id: str) -> Membership:
 
 def _invitation(request: MemberRequest, public_id: str) -> Invitation:
     return get_object_or_404(request.organization.invitations.select_related("organization"), public_id=public_id)
+
+
+def _link_to(request: MemberRequest) -> LinkTo:
+    return lambda token: request.build_absolute_uri(reverse("accounts:join", args=[token]))
 
 
 def _page(organization_id: str) -> str:

@@ -4,6 +4,7 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.apps import apps
@@ -28,7 +29,7 @@ class Things:
     invitation: Invitation
     notice: Notice
 
-    @property
+    @cached_property
     def named(self) -> dict[str, str]:
         """Public IDs by the relation in which the matrix looks for them."""
         return {
@@ -37,7 +38,7 @@ class Things:
             "memberships": self.organization.memberships.last().public_id,
         }
 
-    @property
+    @cached_property
     def identifiers(self) -> dict[str, Any]:
         """What a forged query or body names: IDs, also those of the database, under every name that is in use."""
         organization, key = self.organization, self.key
