@@ -14,7 +14,7 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
-from accounts.models import AuditEvent, Membership, Organization, Role, Target, User
+from accounts.models import AuditEvent, Invitation, Membership, Organization, Role, Target, User
 from dashboard import public_ids
 from keys import plans
 
@@ -308,6 +308,26 @@ class MembershipAdmin(ReadOnlyAdmin):
     list_filter = ("role", "organization__plan")
     list_select_related = ("user", "organization")
     search_fields = ("user__email", "organization__name", "organization__public_id")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    """Who was invited, and what became of it; the digest of the link stays in the database."""
+
+    list_display = (
+        "email",
+        "organization",
+        "role",
+        "invited_by",
+        "created_at",
+        "expires_at",
+        "accepted_at",
+        "withdrawn_at",
+    )
+    list_filter = ("role", ("accepted_at", admin.EmptyFieldListFilter), ("withdrawn_at", admin.EmptyFieldListFilter))
+    list_select_related = ("organization", "invited_by")
+    search_fields = ("email", "=public_id", "organization__name", "organization__public_id")
+    fields = ("public_id", *list_display, "accepted_by")
 
 
 @admin.register(AuditEvent)
