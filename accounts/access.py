@@ -56,7 +56,7 @@ def _refuse(request: Any, route: Route, kwargs: dict[str, Any]) -> HttpResponse 
         return _not_allowed(route)
     if route.is_for_members and request.membership.role not in wanted:
         raise PermissionDenied(_why(request.membership.role, wanted))
-    if "organization_id" in kwargs:
+    if route.is_for_members and "organization_id" in kwargs:
         middleware.stay(request)
     return None
 

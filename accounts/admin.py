@@ -1,6 +1,5 @@
 """People, customers and the audit log in the admin."""
 
-from dataclasses import dataclass
 from typing import Any
 
 from allauth.account import admin as allauth_admin
@@ -15,24 +14,13 @@ from django.http import HttpRequest, HttpResponse
 
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
-from accounts.models import AuditEvent, Membership, Organization, Plan, Role, User
+from accounts.models import AuditEvent, Invitation, Membership, Organization, Role, Target, User
 from dashboard import public_ids
-from keys.models import BillingType
+from keys import plans
 
 # The pages that these apps bring keep no audit log.
 admin.site.unregister(Group)
 admin.site.unregister(allauth_admin.EmailAddress)
-
-
-@dataclass(frozen=True, slots=True)
-class Target:
-    """What an event is about where the row has no public ID."""
-
-    public_id: str
-    label: str
-
-    def __str__(self) -> str:
-        return self.label
 
 
 class EmailAddressInline(ReadOnlyInline):
@@ -190,8 +178,18 @@ class OrganizationAdmin(AuditedAdmin):
     list_filter = ("plan", ("suspended_at", admin.EmptyFieldListFilter))
     search_fields = ("name", "slug", "members__email")
     ordering = ("name", "pk")
-    fields = ("public_id", "name", "slug", "plan", "time_zone", "suspended_at", "suspended_reason", "created_at")
-    readonly_fields = ("public_id", "slug", "time_zone", "suspended_at", "suspended_reason", "created_at")
+    fields = (
+        "public_id",
+        "name",
+        "slug",
+        "plan",
+        "time_zone",
+        "suspended_at",
+        "suspended_reason",
+        "deleted_at",
+        "created_at",
+    )
+    readonly_fields = ("public_id", "slug", "time_zone", "suspended_at", "suspended_reason", "deleted_at", "created_at")
     inlines = (MembershipInline,)
     actions = ("suspend_chosen", "resume_chosen")
 
@@ -228,21 +226,23 @@ class OrganizationAdmin(AuditedAdmin):
         return obj
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
-        """Say which keys are billed in a way that a new plan does not know."""
+        """Have the keys follow a new plan, and say what that meant."""
         super().save_related(request, form, formsets, change)
-        organization = form.instance
-        strange = organization.keys.kept().exclude(billing_type__in=BillingType.of_plan(organization.plan)).count()
-        if "plan" in form.changed_data and strange:
+        if "plan" not in form.changed_data:
+            return
+        done = plans.follow(form.instance, by=person(request))
+        if done.moved:
+            messages.warning(request, f"Keys that are billed as {done.billing_type} from now on: {done.moved:,}.")
+        if done.withdrawn:
             messages.warning(
                 request,
-                f"Keys whose billing type the plan {Plan(organization.plan).label} does not have: {strange:,}. "
-                "Choose another for each under API keys.",
+                f"Waiting QPS requests that were withdrawn, as the plan has no QPS management: {done.withdrawn:,}.",
             )
 
     @admin.display(description="in service", boolean=True)
     def is_in_service(self, obj: Organization) -> bool:
-        """Whether its keys work: it is not suspended."""
-        return obj.suspended_at is None
+        """Whether its keys work: it is neither suspended nor deleted."""
+        return obj.suspended_at is None and obj.deleted_at is None
 
     @admin.display(description="keys", ordering="keys_kept")
     def keys_count(self, obj: Any) -> int:
@@ -308,6 +308,26 @@ class MembershipAdmin(ReadOnlyAdmin):
     list_filter = ("role", "organization__plan")
     list_select_related = ("user", "organization")
     search_fields = ("user__email", "organization__name", "organization__public_id")
+
+
+@admin.register(Invitation)
+class InvitationAdmin(ReadOnlyAdmin):
+    """Who was invited, and what became of it; the digest of the link stays in the database."""
+
+    list_display = (
+        "email",
+        "organization",
+        "role",
+        "invited_by",
+        "created_at",
+        "expires_at",
+        "accepted_at",
+        "withdrawn_at",
+    )
+    list_filter = ("role", ("accepted_at", admin.EmptyFieldListFilter), ("withdrawn_at", admin.EmptyFieldListFilter))
+    list_select_related = ("organization", "invited_by")
+    search_fields = ("email", "=public_id", "organization__name", "organization__public_id")
+    fields = ("public_id", *list_display, "accepted_by")
 
 
 @admin.register(AuditEvent)

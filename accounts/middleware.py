@@ -19,7 +19,7 @@ def organization(get_response: Callable[[HttpRequest], HttpResponse]) -> Callabl
     def middleware(request: Any) -> HttpResponse:
         request.memberships, request.membership, request.organization = [], None, None
         if request.user.is_authenticated:
-            request.memberships = list(request.user.memberships.select_related("organization"))
+            request.memberships = list(request.user.memberships.kept())
             chosen = request.session.get(SESSION_KEY)
             found = [m for m in request.memberships if m.organization.public_id == chosen] or request.memberships
             if found:

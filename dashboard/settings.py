@@ -228,6 +228,7 @@ SESSION_COOKIE_NAME = "latchkey_session"
 # Longer than making an account takes: the time of the answer must not tell whether the address has one.
 REGISTRATION_SECONDS = 0.6
 REVEALS_PER_HOUR = env.int("REVEALS_PER_HOUR", default=60)
+INVITATIONS_PER_HOUR = env.int("INVITATIONS_PER_HOUR", default=30)
 GRACE_MAX_DAYS = env.int("GRACE_MAX_DAYS", default=30)
 KEYS_PER_ORGANIZATION = env.int("KEYS_PER_ORGANIZATION", default=20_000)
 REQUEST_LOG_DAYS = env.int("REQUEST_LOG_DAYS", default=3)

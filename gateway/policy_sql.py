@@ -27,7 +27,7 @@ SELECT key_id, key_public_id, organization_id, allowed_domains, expires_at, disa
 FROM gateway_policy
 """
 _LINES = "COPY (SELECT * FROM gateway_policy_line) TO STDOUT"
-_ORGANIZATIONS = "SELECT id, public_id, suspended_at IS NOT NULL FROM accounts_organization"
+_ORGANIZATIONS = "SELECT id, public_id, coalesce(suspended_at, deleted_at) IS NOT NULL FROM accounts_organization"
 _PRODUCTS = "SELECT id, code, name, default_qps, extract(epoch FROM retired_at)::float8 FROM keys_product"
 _ROUTES = "SELECT product_id, path_prefix FROM keys_route"
 _ACKNOWLEDGE = """

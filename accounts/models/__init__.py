@@ -1,18 +1,23 @@
 """People and customers: who signs in, for which organisation, with which role, and who did what."""
 
-from accounts.models.audit import AuditEvent
-from accounts.models.membership import Membership, Role
+from accounts.models.audit import AuditEvent, Target
+from accounts.models.invitation import Invitation
+from accounts.models.membership import MANAGERS, Membership, Role, make_membership_id
 from accounts.models.organization import Organization, Plan, check_time_zone, make_organization_id
 from accounts.models.user import User, UserManager
 
 __all__ = [
+    "MANAGERS",
     "AuditEvent",
+    "Invitation",
     "Membership",
     "Organization",
     "Plan",
     "Role",
+    "Target",
     "User",
     "UserManager",
     "check_time_zone",
+    "make_membership_id",
     "make_organization_id",
 ]

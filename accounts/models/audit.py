@@ -1,6 +1,7 @@
 """Who did what to what and when."""
 
 import datetime as dt
+from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
@@ -11,6 +12,17 @@ from dashboard.request_ids import current_request_id
 
 if TYPE_CHECKING:
     from accounts.models.organization import Organization
+
+
+@dataclass(frozen=True, slots=True)
+class Target:
+    """What an event is about, where the row's own name would not say it."""
+
+    public_id: str
+    label: str
+
+    def __str__(self) -> str:
+        return self.label
 
 
 class AuditEvent(models.Model):

@@ -1,9 +1,20 @@
 """Who belongs to which customer, with which role."""
 
-from django.db import models
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Self
+
+from django.db import models, transaction
 from django.utils import timezone
 
+from accounts.models.audit import AuditEvent, Target
 from accounts.models.user import User
+from dashboard import public_ids
+from keys.refusals import Refusal
+from notices import outbox
+
+NO_LONGER = "This person is no longer a member."
+LAST_OWNER = "An organisation has at least one owner. Make somebody else an owner first."
 
 
 class Role(models.TextChoices):
@@ -15,13 +26,41 @@ class Role(models.TextChoices):
     VIEWER = "viewer", "Viewer"
 
 
+MANAGERS = (Role.OWNER, Role.ADMIN)
+"""Who manages members and invitations; an admin neither touches owners nor makes any."""
+
+
+def make_membership_id() -> str:
+    """Return a new public ID of a membership."""
+    return public_ids.make("mem")
+
+
+def check_may_manage(role: str, *touched: str) -> None:
+    """Raise Refusal unless somebody with this role may give or take the roles that are touched."""
+    if role not in MANAGERS:
+        raise Refusal("Only owners and admins manage members.")
+    if role != Role.OWNER and Role.OWNER in touched:
+        raise Refusal("Only owners change owners, or make somebody an owner.")
+
+
+class MembershipQuerySet(models.QuerySet["Membership"]):
+    """Narrowings of memberships."""
+
+    def kept(self) -> Self:
+        """Those in organisations that are not deleted, with these."""
+        return self.filter(organization__deleted_at=None).select_related("organization")
+
+
 class Membership(models.Model):
     """A person in an organisation."""
 
+    public_id = models.CharField("ID", max_length=24, unique=True, default=make_membership_id, editable=False)
     user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
     organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="memberships")
     role = models.CharField(max_length=20, choices=Role, default=Role.DEVELOPER)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
+
+    objects = MembershipQuerySet.as_manager()
 
     class Meta:
         ordering = ["created_at", "pk"]
@@ -29,3 +68,84 @@ class Membership(models.Model):
 
     def __str__(self) -> str:
         return f"{self.user}, {self.get_role_display().lower()} of {self.organization}"
+
+    def change_role(self, *, by: User, role: str) -> None:
+        """Give the person another role. Raises Refusal to who may not, and for the last owner. Safe to repeat."""
+        with self._locked():
+            check_may_manage(self.organization.role_of(by), self.role, role)
+            if role == self.role:
+                return
+            if self.role == Role.OWNER:
+                self._check_not_last_owner()
+            before, self.role = self.role, role
+            self.save(update_fields=["role"])
+            self._end_invitations(by)
+            self._record("member.role_changed", by, before={"role": before}, after={"role": role})
+            self._tell(f"{by.label} changed it. It was {Role(before).label.lower()} before.")
+
+    def remove(self, *, by: User) -> None:
+        """End the membership of somebody else. Raises Refusal to who may not, and for the last owner."""
+        with self._locked():
+            check_may_manage(self.organization.role_of(by), self.role)
+            self._end("member.removed", by)
+
+    def leave(self) -> None:
+        """End one's own membership. Raises Refusal for the last owner."""
+        with self._locked():
+            self._end("member.left", self.user)
+
+    def hand_over(self, *, to: "Membership") -> None:
+        """Make another member the owner and become an admin, in one step. Raises Refusal unless this is an owner's."""
+        with self._locked():
+            if self.role != Role.OWNER:
+                raise Refusal("Only an owner hands the organisation over.")
+            heir = self.organization.memberships.filter(pk=to.pk).select_related("user").first()
+            if heir is None:
+                raise Refusal(NO_LONGER)
+            if heir.pk == self.pk:
+                raise Refusal("You are the owner already.")
+            before = heir.role
+            heir.role, self.role = Role.OWNER, Role.ADMIN
+            heir.save(update_fields=["role"])
+            self.save(update_fields=["role"])
+            heir._tell(f"{self.user.label} handed the organisation over to you.")
+            heir._record("organization.handed_over", self.user, before={"role": before}, after={"role": heir.role})
+
+    # Within -----------------------------------------------------------------------------------------------------------
+    @contextmanager
+    def _locked(self) -> Iterator[None]:
+        """Lock the organisation, which every change of its people does first, and read the role anew."""
+        with transaction.atomic():
+            self.organization.lock()
+            role = Membership.objects.filter(pk=self.pk).values_list("role", flat=True).first()
+            if role is None:
+                raise Refusal(NO_LONGER)
+            self.role = role
+            yield
+
+    def _check_not_last_owner(self) -> None:
+        if not self.organization.memberships.filter(role=Role.OWNER).exclude(pk=self.pk).exists():
+            raise Refusal(LAST_OWNER)
+
+    def _end(self, verb: str, by: User) -> None:
+        if self.role == Role.OWNER:
+            self._check_not_last_owner()
+        before, self.role = {"role": self.role}, ""
+        self._end_invitations(by)
+        self._record(verb, by, before=before)
+        Membership.objects.filter(pk=self.pk).delete()
+
+    def _end_invitations(self, by: User) -> None:
+        """Withdraw what the person has sent and may not send any more: rights that end leave nothing behind."""
+        for invitation in self.organization.invitations.pending().filter(invited_by=self.user):
+            if self.role not in MANAGERS or (invitation.role == Role.OWNER and self.role != Role.OWNER):
+                invitation.end(by=by)
+
+    def _tell(self, details: str) -> None:
+        what = f"Your role in {self.organization} is {self.get_role_display().lower()} now"
+        context = {"what": what, "details": details}
+        outbox.post("organization.changed", organization=self.organization, people=[self.user], context=context)
+
+    def _record(self, verb: str, by: User, **details: dict[str, str]) -> None:
+        target = Target(self.public_id, self.user.email)
+        AuditEvent.record(verb, organization=self.organization, actor=by, target=target, **details)  # type: ignore[arg-type]  # before and after only

@@ -13,6 +13,7 @@ from accounts.models.audit import AuditEvent
 from accounts.models.membership import Membership, Role
 from accounts.models.user import User
 from dashboard import public_ids
+from keys.refusals import Refusal
 from notices import outbox
 
 
@@ -22,6 +23,14 @@ class Plan(models.TextChoices):
     FREEMIUM = "freemium", "Freemium"
     PAY_AS_YOU_GROW = "pay_as_you_grow", "Pay as You Grow"
     ENTERPRISE = "enterprise", "Enterprise"
+
+
+UNDO = dt.timedelta(days=30)
+"""How long a deleted organisation can be brought back; then housekeeping removes it for good."""
+
+
+OWNED_MOST = 20
+"""How many organisations one person may own."""
 
 
 def make_organization_id() -> str:
@@ -35,6 +44,23 @@ def check_time_zone(name: str) -> None:
         raise ValidationError("“%(name)s” is not a time zone such as Europe/Amsterdam.", params={"name": name})
 
 
+class OrganizationQuerySet(models.QuerySet["Organization"]):
+    """Narrowings of organisations."""
+
+    def kept(self) -> Self:
+        """Those that are not deleted."""
+        return self.filter(deleted_at=None)
+
+    def past_undo(self) -> Self:
+        """Deleted ones that nobody can bring back any more."""
+        return self.filter(deleted_at__lte=timezone.now() - UNDO)
+
+    def to_bring_back(self, user: User) -> Self:
+        """Deleted ones whose owner the person is, while there is still time."""
+        since = timezone.now() - UNDO
+        return self.filter(deleted_at__gt=since, memberships__user=user, memberships__role=Role.OWNER)
+
+
 class Organization(models.Model):
     """A customer of the provider."""
 
@@ -45,8 +71,14 @@ class Organization(models.Model):
     time_zone = models.CharField(max_length=64, default="UTC", validators=[check_time_zone])
     suspended_at = models.DateTimeField(null=True, blank=True)
     suspended_reason = models.CharField(max_length=300, blank=True)
+    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    deleted_by = models.ForeignKey(
+        User, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
+    )
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")
+
+    objects = OrganizationQuerySet.as_manager()
 
     class Meta:
         verbose_name = "organisation"
@@ -59,8 +91,10 @@ class Organization(models.Model):
     def register(
         cls, *, name: str, owner: User, plan: str = Plan.FREEMIUM, time_zone: str = "UTC", at: dt.datetime | None = None
     ) -> Self:
-        """Make an organisation with its owner."""
+        """Make an organisation with its owner. Raises Refusal for who owns very many."""
         at = at or timezone.now()
+        if owner.memberships.kept().filter(role=Role.OWNER).count() >= OWNED_MOST:
+            raise Refusal(f"You own {OWNED_MOST} organisations. Delete one, or hand one over, to create another.")
         with transaction.atomic():
             organization = cls(name=name, plan=plan, time_zone=time_zone, created_at=at)
             organization.slug = f"{slugify(name)[:70] or 'organisation'}-{organization.public_id[-6:].lower()}"
@@ -70,6 +104,39 @@ class Organization(models.Model):
                 "organization.created", organization=organization, actor=owner, target=organization, at=at
             )
         return organization
+
+    def rename(self, *, by: User, name: str) -> None:
+        """Give it another name; its ID and the addresses of its pages stay. Safe to repeat."""
+        with transaction.atomic():
+            before = self.lock().name
+            if name != before:
+                self.name = name
+                self.save(update_fields=["name"])
+                AuditEvent.record(
+                    "organization.renamed", organization=self, actor=by, target=self,
+                    before={"name": before}, after={"name": name},
+                )  # fmt: skip
+
+    def mark_deleted(self, *, by: User) -> None:
+        """Have all its keys refused and hide it from its people; owners can undo it for 30 days. Safe to repeat."""
+        self._set_deleted("organization.deleted", by, timezone.now())
+
+    def restore(self, *, by: User) -> None:
+        """Undo `mark_deleted`. Raises Refusal when the 30 days are over. Safe to repeat."""
+        self._set_deleted("organization.restored", by, None)
+
+    def _set_deleted(self, verb: str, by: User, at: dt.datetime | None) -> None:
+        with transaction.atomic():
+            locked = self.lock()
+            if locked.role_of(by) != Role.OWNER:
+                raise Refusal("Only owners delete an organisation or bring it back.")
+            if (locked.deleted_at is None) == (at is None):
+                return
+            if locked.deleted_at is not None and locked.deleted_at <= timezone.now() - UNDO:
+                raise Refusal("The 30 days are over.")
+            self.deleted_at, self.deleted_by = at, by if at else None
+            self.save(update_fields=["deleted_at", "deleted_by"])
+            AuditEvent.record(verb, organization=self, actor=by, target=self)
 
     def suspend(self, *, by: User, reason: str) -> None:
         """Have every key of the organisation refused."""
@@ -81,7 +148,7 @@ class Organization(models.Model):
 
     def _set_suspended(self, verb: str, by: User, at: dt.datetime | None, reason: str) -> None:
         with transaction.atomic():
-            locked = Organization.objects.select_for_update(no_key=True).get(pk=self.pk)
+            locked = self.lock()
             if (locked.suspended_at is None) == (at is None):
                 return
             self.suspended_at, self.suspended_reason = at, reason
@@ -99,6 +166,19 @@ class Organization(models.Model):
     def key_managers(self) -> models.QuerySet[User]:
         """The members who manage keys, and so are told about them."""
         return self.members.exclude(memberships__in=self.memberships.filter(role=Role.VIEWER))
+
+    def lock(self) -> "Organization":
+        """Lock its row until the transaction ends and return it afresh. Every change of its people begins so."""
+        return Organization.objects.select_for_update(of=("self",), no_key=True).get(pk=self.pk)
+
+    def role_of(self, user: User) -> str:
+        """Return a person's role as it is now; empty for who is no member."""
+        return self.memberships.filter(user=user, user__is_active=True).values_list("role", flat=True).first() or ""
+
+    @property
+    def undo_until(self) -> dt.datetime | None:
+        """Until when a deleted organisation can be brought back."""
+        return self.deleted_at + UNDO if self.deleted_at else None
 
     @property
     def zone(self) -> zoneinfo.ZoneInfo:

@@ -44,6 +44,12 @@ class User(AbstractUser):
     def __str__(self) -> str:
         return self.email
 
+    def has_confirmed(self, email: str) -> bool:
+        """Whether the person has proven to read this address."""
+        from allauth.account.models import EmailAddress  # which needs this model first
+
+        return EmailAddress.objects.filter(user=self, email__iexact=email, verified=True).exists()
+
     @property
     def label(self) -> str:
         """What other people see: the name, else what stands before the @."""

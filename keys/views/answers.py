@@ -9,7 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
 
-from accounts.requests import MemberRequest
+from accounts.requests import MemberRequest, PersonRequest
 from dashboard import htmx
 from keys import queries, receipts
 from keys.forms import ActionForm
@@ -25,7 +25,7 @@ def own_key(request: MemberRequest, public_id: str, *, deleted_too: bool = False
     return key
 
 
-def act(form: ActionForm, request: MemberRequest, verb: Callable[[], str]) -> str | None:
+def act(form: ActionForm, request: PersonRequest, verb: Callable[[], str]) -> str | None:
     """Run a verb once per form and return the ID that it returned, also to a repeated submit.
 
     A refusal becomes an error of the form, and the answer is None.

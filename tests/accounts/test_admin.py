@@ -5,7 +5,8 @@ from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
 from accounts.models import AuditEvent, Membership, Organization, Role, User
-from tests.factories import UserFactory, string_of
+from keys.models import QpsRequest
+from tests.factories import KeyFactory, UserFactory, products, string_of
 from tests.support.staff import staff_with
 
 ORGANIZATIONS = "/admin/accounts/organization/"
@@ -44,9 +45,25 @@ def test_changing_a_plan_is_audited_with_before_and_after(cast, sam):
     assert event.organization == cast.northwind
 
 
-def test_a_new_plan_says_which_keys_it_does_not_know(cast, sam):
+def test_keys_follow_a_new_plan_and_staff_read_how(cast, sam):
+    gone = KeyFactory(organization=cast.northwind, name="Gone")
+    gone.mark_deleted(by=cast.ada)
+    (search,) = products("search")
+    wish = QpsRequest.submit(key=cast.key, product=search, requested=70, reason="Autumn", by=cast.ada)
     change(sam, cast.northwind, plan="freemium")
-    assert "Keys whose billing type the plan Freemium does not have: 1" in sam.get(ORGANIZATIONS)
+    said = sam.get(ORGANIZATIONS)
+    assert "Keys that are billed as Freemium from now on: 1." in said
+    assert "Waiting QPS requests that were withdrawn, as the plan has no QPS management: 1." in said
+    for row in (cast.key, gone, wish):
+        row.refresh_from_db()
+    assert (cast.key.billing_type, gone.billing_type, wish.state) == ("freemium", "paying", "withdrawn")
+    event = AuditEvent.objects.get(verb="key.edited")
+    assert (event.before, event.after) == ({"billing type": "Paying"}, {"billing type": "Freemium"})
+    assert AuditEvent.objects.get(verb="qps.withdrawn").as_staff
+    change(sam, cast.northwind, plan="enterprise")
+    cast.key.refresh_from_db()
+    assert cast.key.billing_type == "paying"
+    assert "Waiting QPS requests" not in sam.get(ORGANIZATIONS)
 
 
 def test_saving_without_a_change_writes_no_event(cast, sam):

@@ -13,8 +13,8 @@ from django.db.models import CompositePrimaryKey
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AuditEvent
-from analytics.models import JournalOffset
+from accounts.models import AuditEvent, Invitation
+from analytics.models import JournalOffset, UsageGap
 from keys.models import GatewayChange, GatewayNode, KeyringCheck, QpsRequest, Submission
 from tests.factories import KeyFactory, OrganizationFactory, products, string_of
 from tests.support.staff import log_request, secrets_of, staff_with
@@ -40,7 +40,9 @@ def full(cast):
     log_request(None, tracking_id="t-2", outcome="unknown_key", status=401)
     now = timezone.now()
     GatewayNode.objects.create(name="node-1", started_at=now, seen_at=now, applied_at=now)
+    UsageGap.objects.create(node="node-1", from_at=now, until_at=now, requests=3)
     JournalOffset.objects.create(node="node-1", updated_at=now)
+    Invitation.send(organization=cast.northwind, email="new@northwind.example", role="viewer", by=cast.ada)
     Submission.objects.create(token=uuid.uuid4(), user=cast.ada)
     GatewayChange.objects.create(number=10_000, key_id=cast.key.pk, at=now)
     Group.objects.create(name="First line")

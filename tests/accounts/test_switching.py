@@ -62,9 +62,9 @@ def test_the_end_of_a_membership_counts_from_the_next_request(two, ada):
     assert ada.post(url(two.other)).status == 404
 
 
-def test_without_any_membership_the_page_says_so(cast, ada):
-    Membership.objects.filter(user=cast.ada).delete()
-    page = ada.get("/keys/")
+def test_without_any_membership_the_page_says_so(cast, as_user):
+    Membership.objects.filter(user=cast.vera).delete()
+    page = as_user(cast.vera).get("/keys/")
     assert page.status == 403
     assert "You belong to no organisation" in page
     assert page.all(".org-name") == []

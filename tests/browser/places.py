@@ -57,6 +57,24 @@ def _support_key(page: Page) -> None:
     expect(page.get_by_role("heading", name="Last requests")).to_be_visible()
 
 
+def _members(page: Page) -> None:
+    page.locator("button.org").click()
+    page.locator(".menu:popover-open").get_by_role("link", name="Members").click()
+    expect(page.get_by_role("heading", name="Members")).to_be_visible()
+
+
+def _organization(page: Page) -> None:
+    page.locator("button.org").click()
+    page.locator(".menu:popover-open").get_by_role("link", name="Organisation settings").click()
+    expect(page.get_by_role("heading", name="Organisation settings")).to_be_visible()
+
+
+def _invite(page: Page) -> None:
+    _members(page)
+    page.get_by_role("link", name="Invite a member").click()
+    expect(page.get_by_role("dialog", name="Invite a member")).to_be_visible()
+
+
 DIALOG = "#dialog"
 PLACES = (
     Place("sign-in", "nobody", "/accounts/login/"),
@@ -70,6 +88,9 @@ PLACES = (
     Place("analytics-usage", "ada", "/analytics/"),
     Place("analytics-breaches", "ada", "/analytics/breaches/"),
     Place("analytics-errors", "ada", "/analytics/errors/"),
+    Place("members", "ada", "/keys/", _members),
+    Place("invite", "ada", "/keys/", _invite, DIALOG),
+    Place("organization", "ada", "/keys/", _organization),
     Place("support", "sam", "/support/"),
     Place("support-key", "sam", "/support/", _support_key),
 )

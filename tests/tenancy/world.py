@@ -4,13 +4,14 @@ import datetime as dt
 import hashlib
 from collections.abc import Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 from typing import Any
 
 from django.apps import apps
 from django.db.models import Model, Q, QuerySet
 from django.test import Client
 
-from accounts.models import Membership, Organization, Role, User
+from accounts.models import Invitation, Membership, Organization, Role, User
 from keys.models import ApiKey, QpsRequest
 from notices import outbox
 from notices.models import Notice
@@ -25,21 +26,26 @@ class Things:
     organization: Organization
     key: ApiKey
     qps_request: QpsRequest
+    invitation: Invitation
     notice: Notice
 
-    @property
+    @cached_property
     def named(self) -> dict[str, str]:
         """Public IDs by the relation in which the matrix looks for them."""
-        return {"keys": self.key.public_id}
+        return {
+            "keys": self.key.public_id,
+            "invitations": self.invitation.public_id,
+            "memberships": self.organization.memberships.last().public_id,
+        }
 
-    @property
+    @cached_property
     def identifiers(self) -> dict[str, Any]:
         """What a forged query or body names: IDs, also those of the database, under every name that is in use."""
         organization, key = self.organization, self.key
         return {
             "public_id": key.public_id, "key": key.public_id, "key_id": key.pk, "id": key.pk, "request_id": self.qps_request.public_id,
             "organization": organization.public_id, "organization_id": organization.pk, "organization_pk": organization.pk,
-            "user": organization.memberships.first().user_id, "deleted": key.public_id, "receipt": "edited",
+            "user": organization.memberships.first().user_id, "member": organization.memberships.last().pk, "deleted": key.public_id, "receipt": "edited",
         }  # fmt: skip
 
 
@@ -98,7 +104,7 @@ def make_world(cast: Cast) -> World:
     ]
     words = (
         "Northwind", "northwind", "Fleet tracking", "Nowak", cast.northwind.slug, a.key.public_id, a.key.current_secret.hint,
-        cast.northwind.public_id, a.qps_request.public_id, "Trucks for Fleet",
+        cast.northwind.public_id, a.qps_request.public_id, a.invitation.public_id, a.invitation.email, "Trucks for Fleet",
     )  # fmt: skip
     return World(a, b, people, words)
 
@@ -108,8 +114,11 @@ def _things(organization: Organization, key: ApiKey, owner: User) -> Things:
     (product,) = products("search")
     wish = QpsRequest.submit(key=key, product=product, requested=70, reason=f"Trucks for {key}", by=owner)
     KeyFactory(organization=organization, name="Fleet tracking, second" if key.name == "Fleet tracking" else "Spare")
+    invitation, _ = Invitation.send(
+        organization=organization, email=f"new@{key.pk}.example", role=Role.VIEWER, by=owner
+    )
     outbox.post("organization.changed", organization=organization, people=[owner], context={"what": f"New: {key}"})
-    return Things(organization, key, wish, Notice.objects.get(person=owner))
+    return Things(organization, key, wish, invitation, Notice.objects.get(person=owner))
 
 
 def rows_of(organization: Organization) -> Iterator[QuerySet[Model]]:

@@ -6,9 +6,10 @@ from typing import Any
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
-from django.db import connection, models
+from django.db import connection, models, transaction
 from django.utils import timezone
 
+from accounts.models import AuditEvent, Organization
 from analytics.models import RequestRecord, UsageDay, UsageError, UsageGap, UsageHour, UsageMinute
 from keys.models import GatewayAck, GatewayChange, GatewayNode, Submission
 from notices.models import Letter, Notice
@@ -41,9 +42,22 @@ class Command(BaseCommand):
     def handle(self, *args: Any, **options: Any) -> None:
         """Delete what is older than it is kept and say how much that was."""
         now = timezone.now()
+        for organization in Organization.objects.past_undo():
+            _remove(organization)
+            self.stdout.write(f"{organization.public_id}: removed for good")
         for model, column, kept in KEPT:
             if gone := _delete_before(model, column, now - kept):
                 self.stdout.write(f"{model._meta.db_table}: {gone:,} rows")
+
+
+def _remove(organization: Organization) -> None:
+    """Remove what belongs to an organisation that was deleted; people stay, and so does the audit log."""
+    with transaction.atomic():
+        organization.lock()
+        for model in (UsageMinute, UsageHour, UsageDay, UsageError):
+            model.objects.filter(organization_id=organization.pk).delete()
+        AuditEvent.record("organization.removed", organization=organization, actor=None, target=organization)
+        organization.delete()
 
 
 def _delete_before(model: type[models.Model], column: str, before: dt.datetime) -> int:
