@@ -5,6 +5,9 @@ from typing import Any
 
 from allauth.account import admin as allauth_admin
 from allauth.account.models import EmailAddress
+from allauth.mfa import admin as mfa_admin
+from allauth.socialaccount import admin as social_admin
+from allauth.usersessions import admin as sessions_admin
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
@@ -19,9 +22,9 @@ from accounts.models import AuditEvent, Membership, Organization, Plan, Role, Us
 from dashboard import public_ids
 from keys.models import BillingType
 
-# The pages that these apps bring keep no audit log.
-admin.site.unregister(Group)
-admin.site.unregister(allauth_admin.EmailAddress)
+# The pages that these apps bring keep no audit log, and some show what is nobody's to see.
+admin.site.unregister([Group, allauth_admin.EmailAddress, mfa_admin.Authenticator, sessions_admin.UserSession])
+admin.site.unregister([social_admin.SocialAccount, social_admin.SocialApp, social_admin.SocialToken])
 
 
 @dataclass(frozen=True, slots=True)

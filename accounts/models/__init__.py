@@ -3,6 +3,7 @@
 from accounts.models.audit import AuditEvent
 from accounts.models.membership import Membership, Role
 from accounts.models.organization import Organization, Plan, check_time_zone, make_organization_id
+from accounts.models.sign_in_policy import Sensitive
 from accounts.models.user import User, UserManager
 
 __all__ = [
@@ -11,6 +12,7 @@ __all__ = [
     "Organization",
     "Plan",
     "Role",
+    "Sensitive",
     "User",
     "UserManager",
     "check_time_zone",

@@ -11,6 +11,7 @@ from django.utils.text import slugify
 
 from accounts.models.audit import AuditEvent
 from accounts.models.membership import Membership, Role
+from accounts.models.sign_in_policy import SignInPolicy
 from accounts.models.user import User
 from dashboard import public_ids
 from notices import outbox
@@ -35,7 +36,7 @@ def check_time_zone(name: str) -> None:
         raise ValidationError("“%(name)s” is not a time zone such as Europe/Amsterdam.", params={"name": name})
 
 
-class Organization(models.Model):
+class Organization(SignInPolicy):
     """A customer of the provider."""
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_organization_id, editable=False)

@@ -45,6 +45,11 @@ class User(AbstractUser):
         return self.email
 
     @property
+    def public_id(self) -> str:
+        """The person as the audit log names them."""
+        return f"user_{self.pk}"
+
+    @property
     def label(self) -> str:
         """What other people see: the name, else what stands before the @."""
         return self.get_full_name() or self.email.partition("@")[0]
