@@ -94,17 +94,20 @@ def _delete(sessions: list[UserSession]) -> None:
 
 
 def note_activity(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Keep when and from which address each session was last seen, to the minute, with a query a minute."""
+    """Keep when and from which address each session was last seen, to the minute, with a query a minute.
+
+    The first request that a process sees of a session costs nothing: most often the session was just made.
+    """
     noted: dict[str, dt.datetime] = {}
 
     def middleware(request: Any) -> HttpResponse:
         key, now = request.session.session_key, timezone.now()
-        if request.user.is_authenticated and now - noted.get(key, now - SEEN_AGAIN_AFTER) >= SEEN_AGAIN_AFTER:
-            if len(noted) >= REMEMBERED:
-                noted.clear()
+        if request.user.is_authenticated and now - noted.setdefault(key, now) >= SEEN_AGAIN_AFTER:
             noted[key] = now
             seen = UserSession.objects.filter(session_key=key, last_seen_at__lte=now - SEEN_AGAIN_AFTER)
             seen.update(last_seen_at=now, ip=get_adapter(request).get_client_ip(request))
+        if len(noted) > REMEMBERED:
+            noted.clear()
         return get_response(request)
 
     return middleware

@@ -4,6 +4,7 @@ A provider's word links an account that exists already only if it says that it h
 checked against the provider's published keys, although they come straight from it.
 """
 
+import logging
 from typing import Any
 
 from allauth.account.internal.decorators import login_not_required
@@ -19,11 +20,14 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils.http import urlencode
+from requests import RequestException
 
 from accounts.models import User
 from accounts.requests import PersonRequest
 
-PROVIDER = "oidc"
+log = logging.getLogger("latchkey.single_sign_on")
+PROVIDER = {"provider_id": "oidc"}
+"""The one provider, as the settings name it; allauth could have several."""
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):
@@ -73,22 +77,25 @@ def provider_name() -> str:
 
 
 @login_not_required
-def start(request: HttpRequest) -> HttpResponse:
+def start(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Lead to the provider."""
-    return _answer(OAuth2LoginView, request)
+    return _answer(OAuth2LoginView, request, provider_id)
 
 
 @login_not_required
-def callback(request: HttpRequest) -> HttpResponse:
+def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Take back who comes from the provider."""
-    return _answer(OAuth2CallbackView, request)
+    return _answer(OAuth2CallbackView, request, provider_id)
 
 
-def _answer(view: Any, request: HttpRequest) -> HttpResponse:
+def _answer(view: Any, request: HttpRequest, provider_id: str) -> HttpResponse:
     try:
-        answer: HttpResponse = view.adapter_view(StrictAdapter(request, PROVIDER))(request)
+        answer: HttpResponse = view.adapter_view(StrictAdapter(request, provider_id))(request)
     except SocialApp.DoesNotExist:
         raise Http404 from None
+    except RequestException:
+        log.exception("The provider of single sign-on does not answer")
+        return render(request, "socialaccount/authentication_error.html", status=503)
     return answer
 
 
