@@ -22,6 +22,9 @@ from keys.pasted import refuse_key
 CODE_LABEL = "Code"
 WINDOW_SECONDS = (2 * mfa_settings.TOTP_TOLERANCE + 1) * mfa_settings.TOTP_PERIOD
 
+WRONG = (ValidationError, AttributeError, KeyError, TypeError, ValueError)
+"""What reading a made-up credential raises."""
+
 
 def take_once(person: Any, code: str) -> None:
     """Refuse a code of an app that was taken before.
@@ -111,7 +114,7 @@ class _Passkey:
             if not isinstance(self.cleaned_data["credential"], dict):  # type: ignore[attr-defined]
                 raise ValidationError("")
             return super().clean_credential()  # type: ignore[misc]
-        except (ValidationError, KeyError, AttributeError) as error:
+        except WRONG as error:
             if getattr(error, "code", None) == "too_many_login_attempts":
                 raise
             raise ValidationError("This passkey was not accepted here.") from None
@@ -136,7 +139,7 @@ class AddPasskeyForm(_PasskeyName, webauthn_forms.AddWebAuthnForm):
             if credential is not None and not isinstance(credential, dict):
                 raise ValidationError("")
             return dict(super().clean())
-        except (ValidationError, KeyError, AttributeError):
+        except WRONG:
             raise ValidationError("The browser made no passkey that can be used here. Try again.") from None
 
 
