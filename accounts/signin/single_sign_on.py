@@ -7,7 +7,6 @@ checked against the provider's published keys, although they come straight from 
 import logging
 from typing import Any
 
-from allauth.account.internal.decorators import login_not_required
 from allauth.core.exceptions import ImmediateHttpResponse
 from allauth.socialaccount.adapter import DefaultSocialAccountAdapter
 from allauth.socialaccount.models import SocialApp, SocialLogin, SocialToken
@@ -15,7 +14,6 @@ from allauth.socialaccount.providers.oauth2.client import OAuth2Error
 from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAuth2LoginView
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
-from django.contrib.auth.decorators import login_required
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
@@ -76,13 +74,11 @@ def provider_name() -> str:
     return settings.OIDC_NAME if settings.SOCIALACCOUNT_PROVIDERS["openid_connect"]["APPS"] else ""
 
 
-@login_not_required
 def start(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Lead to the provider."""
     return _answer(OAuth2LoginView, request, provider_id)
 
 
-@login_not_required
 def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
     """Take back who comes from the provider."""
     return _answer(OAuth2CallbackView, request, provider_id)
@@ -99,7 +95,6 @@ def _answer(view: Any, request: HttpRequest, provider_id: str) -> HttpResponse:
     return answer
 
 
-@login_required
 def confirm(request: PersonRequest) -> HttpResponse:
     """Have the provider ask its person again, who has neither password nor second factor here."""
     back = request.GET.get("next", "")

@@ -38,7 +38,6 @@ urlpatterns = [
     path("oidc/callback/", single_sign_on.callback, single_sign_on.PROVIDER, name="openid_connect_callback"),
     path("oidc/register/", social.signup, name="socialaccount_signup"),
     path("oidc/cancelled/", social.login_cancelled, name="socialaccount_login_cancelled"),
-    path("oidc/error/", social.login_error, name="socialaccount_login_error"),
     # Where allauth wants to lead to pages of its own.
     path("security/factors/", _to_overview, name="mfa_index"),
     path("security/passkeys/", _to_overview, name="mfa_list_webauthn"),

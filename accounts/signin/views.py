@@ -7,25 +7,20 @@ from typing import Any
 from allauth.mfa.models import Authenticator
 from allauth.mfa.webauthn.views import ReauthenticateWebAuthnView
 from django.contrib import messages
-from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
-from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
+from django.shortcuts import redirect, render
 
-from accounts.access import View
-from accounts.models import Organization, Role
-from accounts.requests import PersonRequest
+from accounts.requests import MemberRequest, PersonRequest
 from accounts.signin import factors, recent, sessions
 from accounts.signin.forms import SignInPolicyForm
 from accounts.signin.required import is_required
 from accounts.signin.single_sign_on import provider_name
 from keys.refusals import Refusal
 
+View = Callable[..., HttpResponseBase]
 
-@login_required
-@require_safe
+
 def overview(request: PersonRequest) -> HttpResponse:
     """Show how the person signs in, and where they are signed in."""
     found = list(Authenticator.objects.filter(user=request.user).order_by("created_at"))
@@ -42,8 +37,6 @@ def overview(request: PersonRequest) -> HttpResponse:
     return render(request, "accounts/security.html", context)
 
 
-@login_required
-@require_safe
 def required(request: PersonRequest) -> HttpResponse:
     """Help a person to set up the second factor that they need; who has one goes on."""
     if not is_required(request) or factors.has_second_factor(request.user):
@@ -51,8 +44,6 @@ def required(request: PersonRequest) -> HttpResponse:
     return render(request, "accounts/second_factor_required.html")
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
 def end_session(request: PersonRequest, public_id: str) -> HttpResponse:
     """Sign one other place out."""
     session = sessions.find(request, public_id)
@@ -66,8 +57,6 @@ def end_session(request: PersonRequest, public_id: str) -> HttpResponse:
     return redirect("security")
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
 def end_other_sessions(request: PersonRequest) -> HttpResponse:
     """Sign out everywhere but here."""
     if request.method != "POST":
@@ -77,26 +66,22 @@ def end_other_sessions(request: PersonRequest) -> HttpResponse:
     return redirect("security")
 
 
-@login_required
-@require_http_methods(["GET", "HEAD", "POST"])
-def organization(request: PersonRequest, public_id: str) -> HttpResponse:
-    """Say what the organisation asks of its members' sign-in; for owners, who confirm that it is them."""
-    customer = get_object_or_404(request.user.organizations, public_id=public_id)
-    if not customer.memberships.filter(user=request.user, role=Role.OWNER).exists():
-        raise PermissionDenied("Owners decide what members are asked for when they sign in.")
+def organization(request: MemberRequest, organization_id: str) -> HttpResponse:
+    """Say what the organisation asks of its members' sign-in; who decides confirms that it is them, always."""
     if not recent.is_recent(request):
         return recent.confirm(request, back=request.path)
-    form = SignInPolicyForm(request.POST or None, initial=customer.sign_in_policy | {"seen": customer.sign_in_policy})
-    if request.method == "POST" and form.is_valid() and _saved(form, customer, request):
+    policy = request.organization.sign_in_policy
+    form = SignInPolicyForm(request.POST or None, initial=policy | {"seen": policy})
+    if request.method == "POST" and form.is_valid() and _saved(form, request):
         messages.success(request, "Saved. It holds from every member’s next click on.")
-        return redirect("accounts:security", customer.public_id)
-    context = {"form": form, "customer": customer, "lacks_factor": not factors.has_second_factor(request.user)}
+        return redirect("accounts:security", organization_id)
+    context = {"form": form, "lacks_factor": not factors.has_second_factor(request.user)}
     return render(request, "accounts/organization_security.html", context, status=422 if form.errors else 200)
 
 
-def _saved(form: SignInPolicyForm, customer: Organization, request: PersonRequest) -> bool:
+def _saved(form: SignInPolicyForm, request: MemberRequest) -> bool:
     try:
-        customer.change_sign_in_policy(by=request.user, **form.cleaned_data)
+        request.organization.change_sign_in_policy(by=request.user, **form.cleaned_data)
     except Refusal as refusal:
         form.add_error(None, str(refusal))
         return False
@@ -113,7 +98,7 @@ class ConfirmByPasskey(ReauthenticateWebAuthnView):
         return redirect(self.passthrough_next_url(self.request.path))
 
 
-def in_one_transaction(view: Callable[..., HttpResponseBase]) -> View:
+def in_one_transaction(view: View) -> View:
     """Have a view of allauth change a factor and write the audit log together or not at all."""
     return wraps(view)(transaction.atomic(view))
 
@@ -122,7 +107,6 @@ def of_passkey(view: View) -> View:
     """Call a view of allauth with the person's passkey that the address names."""
 
     @wraps(view)
-    @login_required
     def found(request: HttpRequest, public_id: str) -> HttpResponseBase:
         own = Authenticator.objects.filter(user=request.user, type=factors.Kind.WEBAUTHN)
         passkey = next((row for row in own if factors.public_id(row) == public_id), None)
