@@ -37,6 +37,11 @@ class AccountAdapter(DefaultAccountAdapter):
         message.connection = OutboxBackend()
         return message
 
+    def send_notification_mail(self, template_prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Leave second factors to `security_events`, which tells of them by a notice in the transaction."""
+        if not template_prefix.startswith("mfa/"):
+            super().send_notification_mail(template_prefix, *args, **kwargs)
+
     def get_login_redirect_url(self, request: PersonRequest) -> str:
         """Lead the provider's people, who belong to no customer, to the support desk."""
         if request.user.is_staff and not request.user.memberships.exists():

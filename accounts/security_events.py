@@ -1,4 +1,4 @@
-"""What happens to a person's sign-in, written to the audit log.
+"""What happens to a person's sign-in: written to the audit log, and told to the person.
 
 allauth tells by signals; this module alone listens. Rows of authenticators are watched themselves, so that an event is
 in the transaction of what it records, whoever changes it. The events belong to no organisation: their target is the person.
@@ -7,22 +7,30 @@ in the transaction of what it records, whoever changes it. The events belong to 
 from typing import Any
 
 from allauth.account import signals as account_signals
+from allauth.account.adapter import get_adapter
 from allauth.core import context
 from allauth.mfa import signals as mfa_signals
 from allauth.mfa.models import Authenticator
 from allauth.socialaccount import signals as social_signals
+from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
+from django.utils import timezone
 
 from accounts.models import AuditEvent, User
 from accounts.signin import devices, sessions
+from notices import outbox
 
+Type = Authenticator.Type
 ADDED = {
-    Authenticator.Type.TOTP: "second_factor.added",
-    Authenticator.Type.WEBAUTHN: "passkey.added",
-    Authenticator.Type.RECOVERY_CODES: "recovery_codes.made",
+    Type.TOTP: ("second_factor.added", "An authenticator app was set up."),
+    Type.WEBAUTHN: ("passkey.added", "A passkey was added: “{name}”."),
+    Type.RECOVERY_CODES: ("recovery_codes.made", "Recovery codes were made; older ones do not work any more."),
 }
-REMOVED = {Authenticator.Type.TOTP: "second_factor.removed", Authenticator.Type.WEBAUTHN: "passkey.removed"}
+REMOVED = {
+    Type.TOTP: ("second_factor.removed", "The authenticator app was removed."),
+    Type.WEBAUTHN: ("passkey.removed", "A passkey was removed: “{name}”."),
+}
 
 
 def connect() -> None:
@@ -46,14 +54,21 @@ def record(
 
 
 def signed_in(request: HttpRequest, person: User, *, is_first: bool) -> None:
-    """Write that a person signed in on a device that they had not used before; the first sign-in of all is no news."""
-    if not is_first and not devices.is_known(request, person):
-        record("device.added", person, after=_device(request))
+    """Tell that a person signed in on a device that they had not used before; the first sign-in of all is no news."""
+    if is_first or devices.is_known(request, person):
+        return
+    place = _place()
+    with transaction.atomic():
+        record("device.added", person, after=place)
+        told = {"device": place["device"], "address": place["network"], "signed_in_at": timezone.now().isoformat()}
+        outbox.post("signin.new_device", organization=None, people=[person], context=told)
 
 
-def _device(request: HttpRequest) -> dict[str, Any]:
-    from allauth.account.adapter import get_adapter
-
+def _place() -> dict[str, Any]:
+    """The device and the network of the request; what the shell does comes from neither."""
+    request = context.request
+    if request is None:
+        return {"device": "the server", "network": ""}
     adapter = get_adapter(request)
     return {
         "device": devices.in_words(adapter.get_http_user_agent(request)),
@@ -63,22 +78,35 @@ def _device(request: HttpRequest) -> dict[str, Any]:
 
 def _authenticator_saved(instance: Authenticator, created: bool, **_: Any) -> None:
     if created:
-        record(ADDED[Authenticator.Type(instance.type)], instance.user, after=_name_of(instance))
+        verb, sentence = ADDED[Type(instance.type)]
+        record(verb, instance.user, after=_name_of(instance))
+        _tell_change(instance, sentence)
 
 
 def _authenticator_deleted(instance: Authenticator, **_: Any) -> None:
-    if verb := REMOVED.get(Authenticator.Type(instance.type)):
+    if instance.type in REMOVED:
+        verb, sentence = REMOVED[Type(instance.type)]
         record(verb, instance.user, before=_name_of(instance))
+        _tell_change(instance, sentence)
+
+
+def _tell_change(authenticator: Authenticator, sentence: str) -> None:
+    told = {
+        "change": sentence.format(**_name_of(authenticator) or {}),
+        "changed_at": timezone.now().isoformat(),
+        "address": _place()["network"],
+    }
+    outbox.post("security.second_factor_changed", organization=None, people=[authenticator.user], context=told)
 
 
 def _name_of(authenticator: Authenticator) -> dict[str, Any] | None:
-    return {"name": authenticator.data["name"]} if authenticator.type == Authenticator.Type.WEBAUTHN else None
+    return {"name": authenticator.data["name"]} if authenticator.type == Type.WEBAUTHN else None
 
 
 def _authenticator_used(request: HttpRequest, user: User, authenticator: Authenticator, **told: Any) -> None:
-    if authenticator.type == Authenticator.Type.RECOVERY_CODES:
+    if authenticator.type == Type.RECOVERY_CODES:
         why = "to confirm that it is them" if told["reauthenticated"] else "to sign in"
-        record("recovery_code.used", user, after={"why": why} | _device(request))
+        record("recovery_code.used", user, after={"why": why} | _place())
 
 
 def _sign_on_linked(request: HttpRequest, sociallogin: Any, **_: Any) -> None:

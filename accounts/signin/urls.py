@@ -9,7 +9,8 @@ from django.urls import path
 from django.views.generic import RedirectView
 
 from accounts.signin import single_sign_on, views
-from accounts.signin.views import in_one_transaction, of_passkey
+from accounts.signin.factors import Kind
+from accounts.signin.views import if_there_is, in_one_transaction, of_passkey
 
 _to_overview = RedirectView.as_view(pattern_name="security")
 
@@ -17,8 +18,16 @@ urlpatterns = [
     path("security/", views.overview, name="security"),
     path("security/required/", views.required, name="second_factor_required"),
     path("security/app/", in_one_transaction(app.activate_totp), name="mfa_activate_totp"),
-    path("security/app/remove/", in_one_transaction(app.deactivate_totp), name="mfa_deactivate_totp"),
-    path("security/codes/", codes.view_recovery_codes, name="mfa_view_recovery_codes"),
+    path(
+        "security/app/remove/",
+        if_there_is(Kind.TOTP, in_one_transaction(app.deactivate_totp)),
+        name="mfa_deactivate_totp",
+    ),
+    path(
+        "security/codes/",
+        if_there_is(Kind.RECOVERY_CODES, codes.view_recovery_codes),
+        name="mfa_view_recovery_codes",
+    ),
     path("security/codes/new/", in_one_transaction(codes.generate_recovery_codes), name="mfa_generate_recovery_codes"),
     path("security/passkeys/add/", in_one_transaction(passkeys.add_webauthn), name="mfa_add_webauthn"),
     path("security/passkeys/<str:public_id>/rename/", of_passkey(passkeys.edit_webauthn), name="mfa_edit_webauthn"),

@@ -103,6 +103,17 @@ def in_one_transaction(view: View) -> View:
     return wraps(view)(transaction.atomic(view))
 
 
+def if_there_is(kind: str, view: View) -> View:
+    """Call a view of allauth for a person who has such a factor; lead others to the overview."""
+
+    @wraps(view)
+    def found(request: HttpRequest) -> HttpResponseBase:
+        has_one = Authenticator.objects.filter(user=request.user, type=kind).exists()
+        return view(request) if has_one else redirect("security")
+
+    return found
+
+
 def of_passkey(view: View) -> View:
     """Call a view of allauth with the person's passkey that the address names."""
 

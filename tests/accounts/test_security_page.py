@@ -8,6 +8,7 @@ from django.core.signing import Signer
 
 from accounts.models import AuditEvent
 from accounts.signin.devices import COOKIE, in_words
+from notices.models import Notice
 from tests.accounts.journey import is_signed_in, link_in_mail, register, sign_in, stranger
 from tests.factories import PASSWORD
 from tests.page import Browser, Page
@@ -154,6 +155,8 @@ def test_a_sign_in_on_a_device_that_is_new_is_recorded_once(cast):
     assert new_devices() == [], "who did not get in is on no device"
     sign_in(phone, cast.ada.email)
     assert new_devices() == [{"device": "Safari on iPhone", "network": "198.51.100.7"}]
+    notice = Notice.objects.get(kind="signin.new_device")
+    assert (notice.person, notice.context["device"]) == (cast.ada, "Safari on iPhone")
     phone.submit("/accounts/logout/", selector=".account-form")
     sign_in(phone, cast.ada.email)
     assert len(new_devices()) == 1
