@@ -49,8 +49,10 @@ def record(
 ) -> None:
     """Write one event about a person's sign-in; who acts is the person of the request, who mostly is the same."""
     asking = getattr(context.request, "user", None)
-    actor = asking if isinstance(asking, User) else None
-    AuditEvent.record(verb, organization=None, actor=actor or person, target=person, before=before, after=after)
+    actor = asking if isinstance(asking, User) else person
+    AuditEvent.record(
+        verb, organization=None, actor=actor, target=person, before=before, after=after, as_staff=actor != person
+    )
 
 
 def signed_in(request: HttpRequest, person: User, *, is_first: bool) -> None:

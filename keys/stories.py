@@ -121,6 +121,7 @@ _TALES: dict[str, Any] = {
     "organization.sign_in_changed": _sign_in_changed,
     "second_factor.added": lambda event, before, after: ("shield", "set up an authenticator app", ""),
     "second_factor.removed": lambda event, before, after: ("shield", "removed the authenticator app", ""),
+    "second_factors.reset": lambda event, before, after: ("shield", "removed every second factor", after["reason"]),
     "passkey.added": lambda event, before, after: ("passkey", f"added the passkey “{after['name']}”", ""),
     "passkey.removed": lambda event, before, after: ("passkey", f"removed the passkey “{before['name']}”", ""),
     "recovery_codes.made": lambda event, before, after: ("shield", "got new recovery codes", ""),

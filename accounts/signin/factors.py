@@ -7,10 +7,12 @@ from typing import ClassVar
 from allauth.mfa import app_settings as mfa_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
+from django.db import transaction
 from django.utils.crypto import salted_hmac
 
-from accounts.models import User
+from accounts.models import AuditEvent, User
 from keys import vault
+from keys.refusals import Refusal
 
 Kind = Authenticator.Type
 COUNTS_AS_SECOND = (Kind.TOTP, Kind.WEBAUTHN)
@@ -54,6 +56,22 @@ class RecoveryCodes:
 def has_second_factor(person: User) -> bool:
     """Whether signing in takes more than the password: an authenticator app or a passkey."""
     return Authenticator.objects.filter(user=person, type__in=COUNTS_AS_SECOND).exists()
+
+
+def reset(person: User, *, by: User, reason: str) -> bool:
+    """Take every second factor off a person who has lost them, and say whether there was one; the password stays.
+
+    Raises Refusal where somebody who is no superuser would do that to staff.
+    """
+    if (person.is_staff or person.is_superuser) and not by.is_superuser:
+        raise Refusal("Superusers alone take the second factor off staff.")
+    with transaction.atomic():
+        User.objects.select_for_update(no_key=True).get(pk=person.pk)
+        if not Authenticator.objects.filter(user=person).delete()[0]:
+            return False
+        told = {"reason": reason}
+        AuditEvent.record("second_factors.reset", organization=None, actor=by, target=person, after=told, as_staff=True)
+    return True
 
 
 def recovery_codes(authenticator: Authenticator) -> RecoveryCodes:

@@ -13,7 +13,8 @@ from accounts.models import AuditEvent
 from notices.models import Notice
 from tests.accounts.factors import SET_UP, code_of, set_up_app, wrong
 from tests.accounts.journey import confirm, is_signed_in, sign_in, stranger
-from tests.page import Browser
+from tests.page import Browser, Page
+from tests.support.staff import staff_with
 
 pytestmark = pytest.mark.django_db
 SECOND = "/accounts/second-factor/"
@@ -189,3 +190,34 @@ def test_strangers_are_asked_to_sign_in(path):
 def test_nobody_reaches_the_second_step_without_the_first():
     assert stranger().get(SECOND)["Location"] == "/accounts/login/"
     assert stranger().post(SECOND, {"code": "123456"})["Location"] == "/accounts/login/"
+
+
+PEOPLE = "/admin/accounts/user/"
+
+
+def reset(browser: Browser, person, **fields: str) -> Page:
+    data = {"action": "reset_second_factors", "_selected_action": [str(person.pk)]} | fields
+    return browser.post(PEOPLE, data, follow=True)
+
+
+def test_staff_help_somebody_who_lost_everything_with_a_reason_that_is_kept(cast, protected, as_user):
+    sam = as_user(cast.sam)
+    assert reset(sam, cast.ada).one("input[name=reason]") is not None
+    assert Authenticator.objects.filter(user=cast.ada).count() == 2, "asking removes nothing"
+    page = reset(sam, cast.ada, answered="1", reason="Lost phone, called back")
+    assert "1 person has no second factor any more." in page
+    assert not Authenticator.objects.exists()
+    event = AuditEvent.objects.get(verb="second_factors.reset")
+    assert (event.actor, event.as_staff, event.after) == (cast.sam, True, {"reason": "Lost phone, called back"})
+    removed = AuditEvent.objects.get(verb="second_factor.removed")
+    assert (removed.actor, removed.as_staff, removed.target_id) == (cast.sam, True, cast.ada.public_id)
+    assert told(cast.ada)[-1] == "The authenticator app was removed."
+    assert "1 of the chosen had none" in reset(sam, cast.ada, answered="1", reason="Again")
+
+
+def test_only_superusers_do_that_to_staff(cast, as_user):
+    Authenticator.objects.create(user=cast.sam, type="totp", data={"secret": "x"})
+    helper = as_user(staff_with("accounts.view_user", "accounts.change_user"))
+    page = reset(helper, cast.sam, answered="1", reason="Mischief")
+    assert "Superusers alone take the second factor off staff." in page
+    assert Authenticator.objects.filter(user=cast.sam).exists()

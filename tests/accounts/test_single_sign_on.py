@@ -10,6 +10,7 @@ from accounts.models import AuditEvent, Role, User
 from tests.accounts import provider as oidc
 from tests.accounts.factors import set_up_app
 from tests.accounts.journey import confirm, is_signed_in, sign_in, stranger
+from tests.jobs import run_jobs
 from tests.page import Browser, Page
 
 pytestmark = pytest.mark.django_db
@@ -72,6 +73,7 @@ def test_a_verified_address_opens_the_account_that_exists_links_it_and_says_so(c
     assert [(row.user, row.uid) for row in SocialAccount.objects.all()] == [(cast.ada, "s-1")]
     event = AuditEvent.objects.get(verb="sign_on.linked")
     assert (event.organization, event.target_id, event.after) == (None, cast.ada.public_id, {"provider": "oidc"})
+    run_jobs()
     assert [message.subject for message in mail.outbox] == ["Single sign-on was linked"]
     cast.ada.refresh_from_db()
     assert cast.ada.check_password("correct horse battery"), "the password still works"
