@@ -3,11 +3,16 @@
 from typing import Any, ClassVar
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.socialaccount.models import SocialAccount
+from django.conf import settings
 from django.core.mail import EmailMessage
-from django.http import HttpRequest
+from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 
+from accounts import security_events
+from accounts.models import User
 from accounts.requests import PersonRequest
+from accounts.signin import devices
 from notices.backend import OutboxBackend
 
 
@@ -32,6 +37,11 @@ class AccountAdapter(DefaultAccountAdapter):
         message.connection = OutboxBackend()
         return message
 
+    def send_notification_mail(self, template_prefix: str, *args: Any, **kwargs: Any) -> None:
+        """Leave second factors to `security_events`, which tells of them by a notice in the transaction."""
+        if not template_prefix.startswith("mfa/"):
+            super().send_notification_mail(template_prefix, *args, **kwargs)
+
     def get_login_redirect_url(self, request: PersonRequest) -> str:
         """Lead the provider's people, who belong to no customer, to the support desk."""
         if request.user.is_staff and not request.user.memberships.exists():
@@ -46,3 +56,23 @@ class AccountAdapter(DefaultAccountAdapter):
         """
         if request.method not in {"GET", "HEAD", "OPTIONS"}:
             super().logout(request)
+
+    def login(self, request: Any, user: User) -> None:
+        """Sign in; note whether this person ever did before."""
+        request.is_first_sign_in = user.last_login is None
+        super().login(request, user)
+
+    def post_login(self, request: Any, user: User, **told: Any) -> HttpResponse:
+        """Tell of a device that is new for this person, and have the browser remember them."""
+        response = super().post_login(request, user, **told)
+        security_events.signed_in(request, user, is_first=request.is_first_sign_in)
+        devices.remember(request, user, response)
+        return response
+
+    def get_reauthentication_methods(self, user: User) -> list[dict[str, Any]]:
+        """Add single sign-on for people who have nothing else to confirm with."""
+        methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
+        if not methods and SocialAccount.objects.filter(user_id=user.pk).exists():
+            words = f"Use the sign-in of {settings.OIDC_NAME}"
+            methods = [{"id": "single_sign_on", "description": words, "url": resolve_url("confirm_by_single_sign_on")}]
+        return methods

@@ -4,6 +4,9 @@ from typing import Any
 
 from allauth.account import admin as allauth_admin
 from allauth.account.models import EmailAddress
+from allauth.mfa import admin as mfa_admin
+from allauth.socialaccount import admin as social_admin
+from allauth.usersessions import admin as sessions_admin
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
@@ -15,12 +18,13 @@ from django.http import HttpRequest, HttpResponse
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
 from accounts.models import AuditEvent, Invitation, Membership, Organization, Role, Target, User
+from accounts.signin import factors
 from dashboard import public_ids
 from keys import plans
 
-# The pages that these apps bring keep no audit log.
-admin.site.unregister(Group)
-admin.site.unregister(allauth_admin.EmailAddress)
+# The pages that these apps bring keep no audit log, and some show what is nobody's to see.
+admin.site.unregister([Group, allauth_admin.EmailAddress, mfa_admin.Authenticator, sessions_admin.UserSession])
+admin.site.unregister([social_admin.SocialAccount, social_admin.SocialApp, social_admin.SocialToken])
 
 
 class EmailAddressInline(ReadOnlyInline):
@@ -48,6 +52,7 @@ class UserAdmin(AuditedAdmin):
     filter_horizontal = ("groups", "user_permissions")
     inlines = (EmailAddressInline,)
     rights = ("is_staff", "is_superuser", "groups", "user_permissions")
+    actions = ("reset_second_factors",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[User]:
         """Load the organisations with the list."""
@@ -89,6 +94,24 @@ class UserAdmin(AuditedAdmin):
 
     def audit_organization(self, obj: User) -> None:
         """People belong to no one organisation."""
+
+    @admin.action(description="Remove second factors…", permissions=["change"])
+    def reset_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
+        """Help people who have lost their app, their passkeys and their recovery codes."""
+        form = bulk.answered(request, bulk.ReasonForm)
+        if not form.is_valid():
+            question = bulk.Question(
+                "reset_second_factors",
+                "Remove second factors",
+                "Their passwords alone sign in again. Be sure that it is they who ask. They are told.",
+                "Remove",
+            )
+            return bulk.ask(self, request, queryset, form, question)
+        by, reason = person(request), form.cleaned_data["reason"]
+        tally = bulk.perform(queryset, lambda each: factors.reset(each, by=by, reason=reason))
+        words = {"one": "person has no second factor any more", "many": "people have no second factor any more"}
+        bulk.report(request, tally, **words, unchanged="of the chosen had none")
+        return None
 
     @admin.display(ordering="first_name")
     def name(self, obj: User) -> str:

@@ -10,7 +10,9 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Have the role matrix checked by every command that checks the project."""
+        """Have the role matrix checked with the project, and the audit log listen to what allauth tells."""
+        from accounts import security_events
         from accounts.checks import check_roles
 
         register(check_roles, "urls")
+        security_events.connect()

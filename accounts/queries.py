@@ -3,14 +3,14 @@
 import datetime as dt
 from dataclasses import dataclass
 
-from django.apps import apps
+from allauth.mfa.models import Authenticator
 
 from accounts.models import MANAGERS, Invitation, Membership, Organization, Role
 
 
 @dataclass(frozen=True, slots=True)
 class MemberRow:
-    """A member. `has_second_factor` is None where second factors are not in use; `is_changeable` by who looks."""
+    """A member. `is_changeable` by who looks."""
 
     public_id: str
     label: str
@@ -18,7 +18,7 @@ class MemberRow:
     role: str
     since: dt.datetime
     signed_in_at: dt.datetime | None
-    has_second_factor: bool | None
+    has_second_factor: bool
     is_self: bool
     is_changeable: bool
 
@@ -36,7 +36,7 @@ def members(organization: Organization, seen_by: Membership) -> list[MemberRow]:
             role=member.get_role_display(),
             since=member.created_at,
             signed_in_at=member.user.last_login,
-            has_second_factor=None if secured is None else member.user_id in secured,
+            has_second_factor=member.user_id in secured,
             is_self=member.pk == seen_by.pk,
             is_changeable=may_change(seen_by, member),
         )
@@ -54,10 +54,6 @@ def invitations(organization: Organization) -> list[Invitation]:
     return list(organization.invitations.pending().select_related("invited_by"))
 
 
-def _with_second_factor(user_ids: list[int]) -> set[int] | None:
-    if not apps.is_installed("allauth.mfa"):
-        return None
-    from allauth.mfa.models import Authenticator  # only there when installed
-
+def _with_second_factor(user_ids: list[int]) -> set[int]:
     authenticators = Authenticator.objects.filter(user_id__in=user_ids)
     return set(authenticators.exclude(type="recovery_codes").values_list("user_id", flat=True))

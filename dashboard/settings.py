@@ -55,6 +55,10 @@ INSTALLED_APPS = [
     "support",
     "allauth",
     "allauth.account",
+    "allauth.mfa",
+    "allauth.socialaccount",
+    "allauth.socialaccount.providers.openid_connect",
+    "allauth.usersessions",
     "django_htmx",
     "template_partials",
     "csp",
@@ -88,6 +92,8 @@ MIDDLEWARE = [
     "accounts.access.control",
     "dashboard.middleware.private_pages",
     "dashboard.middleware.htmx_redirects",
+    "accounts.signin.sessions.note_activity",
+    "accounts.signin.required.second_factor",
 ]
 ROOT_URLCONF = "dashboard.urls"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # so that templates/django/forms/field.html is ours
@@ -163,8 +169,56 @@ ACCOUNT_FORMS = {
     "reauthenticate": "accounts.forms.ConfirmPasswordForm",
 }
 ACCOUNT_REAUTHENTICATION_REQUIRED = True  # an open session alone does not move an account to another address
+ACCOUNT_REAUTHENTICATION_TIMEOUT = 60 * env.int("RECENT_SIGN_IN_MINUTES", default=15)
 ACCOUNT_EMAIL_NOTIFICATIONS = True
 ALLAUTH_TRUSTED_PROXY_COUNT = env.int("TRUSTED_PROXY_COUNT", default=0)
+
+# Second factors and single sign-on ----------------------------------------------------------------------------------
+STAFF_SECOND_FACTOR = env.bool("STAFF_SECOND_FACTOR", default=not DEVELOPMENT)
+MFA_ADAPTER = "accounts.signin.factors.FactorAdapter"
+MFA_SUPPORTED_TYPES = ["totp", "webauthn", "recovery_codes"]
+MFA_FORMS = {
+    "authenticate": "accounts.signin.forms.CodeForm",
+    "reauthenticate": "accounts.signin.forms.CodeAgainForm",
+    "activate_totp": "accounts.signin.forms.SetUpAppForm",
+    "add_webauthn": "accounts.signin.forms.AddPasskeyForm",
+    "edit_webauthn": "accounts.signin.forms.RenamePasskeyForm",
+    "login_webauthn": "accounts.signin.forms.PasskeySignInForm",
+    "authenticate_webauthn": "accounts.signin.forms.PasskeyForm",
+    "reauthenticate_webauthn": "accounts.signin.forms.PasskeyAgainForm",
+}
+MFA_PASSKEY_LOGIN_ENABLED = True
+MFA_TOTP_ISSUER = "Latchkey"
+MFA_TOTP_TOLERANCE = (
+    1  # clocks of phones are wrong by some seconds; a code is taken once all the same (see forms.py there)
+)
+MFA_RECOVERY_CODE_DIGITS = 10
+MFA_RECOVERY_CODES_SHOW_ONCE = True
+MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs in before their address is confirmed; this is about a change under way
+OIDC_NAME = env.str("OIDC_NAME", default="your company")
+OIDC_DOMAINS = [domain.lower() for domain in env.list("OIDC_DOMAINS", default=[])]
+OIDC_SERVER_URL = env.str("OIDC_SERVER_URL", default="").rstrip("/")
+OIDC_CLIENT_ID = env.str("OIDC_CLIENT_ID", default="")
+_oidc_secret = env.ENVIRON.get("OIDC_CLIENT_SECRET", "").strip()
+if OIDC_SERVER_URL and not (OIDC_CLIENT_ID and _oidc_secret):
+    raise ImproperlyConfigured(
+        "OIDC_SERVER_URL is set: single sign-on needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET too."
+    )
+_oidc_app = {
+    "provider_id": "oidc",
+    "name": OIDC_NAME,
+    "client_id": OIDC_CLIENT_ID,
+    "secret": _oidc_secret,
+    "settings": {"server_url": OIDC_SERVER_URL, "oauth_pkce_enabled": True},
+}
+SOCIALACCOUNT_PROVIDERS = {"openid_connect": {"APPS": [_oidc_app] if OIDC_SERVER_URL else []}}
+SOCIALACCOUNT_ADAPTER = "accounts.signin.single_sign_on.SingleSignOnAdapter"
+SOCIALACCOUNT_FORMS = {"signup": "accounts.signin.forms.FirstSignInForm"}
+SOCIALACCOUNT_AUTO_SIGNUP = False  # a new person names their organisation first
+SOCIALACCOUNT_EMAIL_AUTHENTICATION = True  # by an address that the provider has verified; see the adapter
+SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
+# A link starts single sign-on: `form-action` of the content security policy would hold for the provider's pages too.
+SOCIALACCOUNT_LOGIN_ON_GET = True
 
 # Mail ---------------------------------------------------------------------------------------------------------------
 DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Latchkey <latchkey@localhost>")

@@ -17,6 +17,7 @@ urlpatterns = [
     path("notices/", include("notices.urls")),
     path("support/", include("support.urls")),
     path("organizations/", include("accounts.urls")),
+    path("accounts/", include("accounts.signin.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
     path("mail/", views.development_mail, name="development_mail"),

@@ -4,7 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from accounts.models import AuditEvent
+from accounts.models import AuditEvent, Sensitive
 
 
 @dataclass(frozen=True, slots=True)
@@ -84,6 +84,22 @@ def _qps(word: str, icon: str) -> Any:
     return tale
 
 
+def _place(facts: Facts) -> str:
+    return f"{facts['device']}, from {facts['network']}"
+
+
+def _sign_in_changed(event: AuditEvent, before: Facts, after: Facts) -> Tale:
+    changes = []
+    if "requires_second_factor" in after:
+        changes.append(
+            "A second factor is required" if after["requires_second_factor"] else "No second factor is required"
+        )
+    if "asks_again_for" in after:
+        labels = ", ".join(Sensitive(action).label.lower() for action in after["asks_again_for"])
+        changes.append(f"Asked again before: {labels or 'nothing'}")
+    return "shield", "changed what members are asked for at sign-in", ". ".join(changes)
+
+
 _TALES: dict[str, Any] = {
     "key.created": _created,
     "key.edited": _edited,
@@ -135,6 +151,24 @@ _TALES: dict[str, Any] = {
         "accepted the invitation and became a member",
         f"As {after['role']}",
     ),
+    "organization.sign_in_changed": _sign_in_changed,
+    "second_factor.added": lambda event, before, after: ("shield", "set up an authenticator app", ""),
+    "second_factor.removed": lambda event, before, after: ("shield", "removed the authenticator app", ""),
+    "second_factors.reset": lambda event, before, after: ("shield", "removed every second factor", after["reason"]),
+    "passkey.added": lambda event, before, after: ("passkey", f"added the passkey “{after['name']}”", ""),
+    "passkey.removed": lambda event, before, after: ("passkey", f"removed the passkey “{before['name']}”", ""),
+    "recovery_codes.made": lambda event, before, after: ("shield", "got new recovery codes", ""),
+    "recovery_code.used": lambda event, before, after: (
+        "shield",
+        f"used a recovery code {after['why']}",
+        _place(after),
+    ),
+    "device.added": lambda event, before, after: ("user", "signed in on a new device", _place(after)),
+    "session.ended": lambda event, before, after: ("out", "signed out another device", _place(before)),
+    "sessions.ended": lambda event, before, after: ("out", "signed out everywhere else", ""),
+    "password.changed": lambda event, before, after: ("lock", "changed the password", ""),
+    "address.changed": lambda event, before, after: ("user", f"changed the address to {after['email']}", ""),
+    "sign_on.linked": lambda event, before, after: ("user", "linked the account with single sign-on", ""),
     "support.viewed": lambda event, before, after: ("user", "looked at the key", ""),
     "support.traced": lambda event, before, after: ("user", "looked up a request", after.get("tracking_id", "")),
 }

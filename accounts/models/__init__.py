@@ -4,6 +4,7 @@ from accounts.models.audit import AuditEvent, Target
 from accounts.models.invitation import Invitation
 from accounts.models.membership import MANAGERS, Membership, Role, make_membership_id
 from accounts.models.organization import Organization, Plan, check_time_zone, make_organization_id
+from accounts.models.sign_in_policy import Sensitive
 from accounts.models.user import User, UserManager
 
 __all__ = [
@@ -14,6 +15,7 @@ __all__ = [
     "Organization",
     "Plan",
     "Role",
+    "Sensitive",
     "Target",
     "User",
     "UserManager",

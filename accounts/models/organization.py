@@ -11,6 +11,7 @@ from django.utils.text import slugify
 
 from accounts.models.audit import AuditEvent
 from accounts.models.membership import Membership, Role
+from accounts.models.sign_in_policy import SignInPolicy
 from accounts.models.user import User
 from dashboard import public_ids
 from keys.refusals import Refusal
@@ -61,7 +62,7 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         return self.filter(deleted_at__gt=since, memberships__user=user, memberships__role=Role.OWNER)
 
 
-class Organization(models.Model):
+class Organization(SignInPolicy):
     """A customer of the provider."""
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_organization_id, editable=False)

@@ -51,6 +51,11 @@ class User(AbstractUser):
         return EmailAddress.objects.filter(user=self, email__iexact=email, verified=True).exists()
 
     @property
+    def public_id(self) -> str:
+        """The person as the audit log names them."""
+        return f"user_{self.pk}"
+
+    @property
     def label(self) -> str:
         """What other people see: the name, else what stands before the @."""
         return self.get_full_name() or self.email.partition("@")[0]

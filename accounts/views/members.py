@@ -5,10 +5,11 @@ from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 
 from accounts import queries
-from accounts.models import Invitation, Membership
+from accounts.models import Invitation, Membership, Sensitive
 from accounts.models.invitation import LinkTo
 from accounts.organization_forms import InviteForm, RoleForm
 from accounts.requests import MemberRequest
+from accounts.signin.recent import asks_again
 from accounts.views.answers import Question, acts, ask, done
 from keys.forms import ConfirmForm
 
@@ -21,11 +22,11 @@ def members(request: MemberRequest, organization_id: str) -> HttpResponse:
         "tab": "organization",
         "people": people,
         "invitations": waiting,
-        "knows_second_factors": any(row.has_second_factor is not None for row in people),
     }
     return render(request, "accounts/members.html", context)
 
 
+@asks_again(Sensitive.MEMBERS)
 def invite(request: MemberRequest, organization_id: str) -> HttpResponse:
     """Send an address a link that makes its reader a member."""
     form = InviteForm(request.POST or None, giver=request.membership.role)
@@ -39,6 +40,7 @@ def invite(request: MemberRequest, organization_id: str) -> HttpResponse:
     return ask(request, Question("Invite a member", "Send invitation", _page(organization_id)), form)
 
 
+@asks_again(Sensitive.MEMBERS)
 def change_role(request: MemberRequest, organization_id: str, public_id: str) -> HttpResponse:
     """Give a member another role."""
     member = _member(request, public_id)
@@ -50,6 +52,7 @@ def change_role(request: MemberRequest, organization_id: str, public_id: str) ->
     return ask(request, Question(f"Role of {member.user.label}", "Save", _page(organization_id), sentences), form)
 
 
+@asks_again(Sensitive.MEMBERS)
 def remove(request: MemberRequest, organization_id: str, public_id: str) -> HttpResponse:
     """End somebody's membership."""
     member = _member(request, public_id)
@@ -64,6 +67,7 @@ def remove(request: MemberRequest, organization_id: str, public_id: str) -> Http
     return ask(request, Question(title, "Remove", _page(organization_id), sentences, is_danger=True), form)
 
 
+@asks_again(Sensitive.MEMBERS)
 def resend(request: MemberRequest, organization_id: str, public_id: str) -> HttpResponse:
     """Send an invitation once more, with a new link."""
     invitation = _invitation(request, public_id)
@@ -75,6 +79,7 @@ def resend(request: MemberRequest, organization_id: str, public_id: str) -> Http
     return ask(request, question, form)
 
 
+@asks_again(Sensitive.MEMBERS)
 def withdraw(request: MemberRequest, organization_id: str, public_id: str) -> HttpResponse:
     """Make the link of an invitation dead."""
     invitation = _invitation(request, public_id)

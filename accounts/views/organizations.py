@@ -5,9 +5,10 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 
 from accounts.middleware import SESSION_KEY
-from accounts.models import Organization
+from accounts.models import Organization, Sensitive
 from accounts.organization_forms import DeleteForm, HandOverForm, NameForm
 from accounts.requests import MemberRequest, PersonRequest
+from accounts.signin.recent import asks_again
 from accounts.views.answers import Question, acts, ask, done
 from keys.forms import ConfirmForm
 from keys.registration import register
@@ -69,6 +70,7 @@ def leave(request: MemberRequest, organization_id: str) -> HttpResponse:
     return ask(request, question, form)
 
 
+@asks_again(Sensitive.MEMBERS)
 def hand_over(request: MemberRequest, organization_id: str) -> HttpResponse:
     """Make another member the owner; the person becomes an admin."""
     form = HandOverForm(request.POST or None, membership=request.membership)
@@ -80,6 +82,7 @@ def hand_over(request: MemberRequest, organization_id: str) -> HttpResponse:
     return ask(request, question, form)
 
 
+@asks_again(Sensitive.DELETE)
 def delete(request: MemberRequest, organization_id: str) -> HttpResponse:
     """Delete the organisation, whose name must be typed."""
     form, organization = DeleteForm(request.POST or None, organization=request.organization), request.organization

@@ -4,7 +4,9 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 
+from accounts.models import Sensitive
 from accounts.requests import MemberRequest
+from accounts.signin.recent import ask_again
 from keys.forms import DeleteForm, KeyForm
 from keys.models import ApiKey
 from keys.views.answers import act, changed, dialog, gone, own_key
@@ -53,6 +55,8 @@ def delete(request: MemberRequest, public_id: str) -> HttpResponse:
     key = own_key(request, public_id, deleted_too=request.method == "POST")
     if key.deleted_at is not None:  # sent twice, or deleted by someone else: what was wanted is so
         return gone(request, key, f"{key.name} is deleted.")
+    if asked := ask_again(request, Sensitive.DELETE):
+        return asked
     form = DeleteForm(request.POST or None, key=key)
     if request.method == "POST" and form.is_valid():
 

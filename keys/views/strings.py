@@ -5,7 +5,9 @@ from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
 
+from accounts.models import Sensitive
 from accounts.requests import MemberRequest
+from accounts.signin.recent import ask_again, page_of
 from dashboard import htmx
 from keys import queries, receipts
 from keys.forms import DELAYS_HOURS, ActionForm, ConfirmForm, ExtendForm, RotateForm
@@ -17,6 +19,9 @@ from keys.views.answers import act, changed, dialog, own_key
 def reveal(request: MemberRequest, public_id: str) -> HttpResponse:
     """Hand out the whole key, for the clipboard as JSON, without a script as a page. 429 past the hourly limit."""
     key = own_key(request, public_id)
+    back = page_of(request, otherwise=reverse("keys:detail", args=[key.public_id]))
+    if asked := ask_again(request, Sensitive.COPY, back=back):
+        return asked
     wants_json = "application/json" in request.headers.get("Accept", "")
     try:
         string = key.reveal(by=request.user)
@@ -36,6 +41,8 @@ def reveal(request: MemberRequest, public_id: str) -> HttpResponse:
 def rotate(request: MemberRequest, public_id: str) -> HttpResponse:
     """Step 1 says what changes, step 2 asks when the old string stops, the answer gives the new one to copy."""
     key = own_key(request, public_id)
+    if asked := ask_again(request, Sensitive.ROTATE):
+        return asked
     form = RotateForm(request.POST or None, key=key, initial={"delay": "24" if key.is_in_use else "0"})
     if request.method == "POST" and form.is_valid():
 
@@ -53,6 +60,8 @@ def rotate(request: MemberRequest, public_id: str) -> HttpResponse:
 def retire(request: MemberRequest, public_id: str) -> HttpResponse:
     """End the grace of the old string now."""
     key = own_key(request, public_id)
+    if asked := ask_again(request, Sensitive.ROTATE):
+        return asked
     form = ConfirmForm(request.POST or None, key=key)
     if request.method == "POST" and form.is_valid():
 

@@ -24,6 +24,7 @@
     });
     if (response.headers.get("Content-Type") !== "application/json") throw new Error("The key was not copied. Reload the page.");
     const answer = await response.json();
+    if (answer.confirm) location.assign(answer.confirm); // who they are is asked first; that page leads back to this one
     if (!response.ok) throw new Error(answer.detail);
     return answer.key;
   };

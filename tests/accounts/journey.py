@@ -25,6 +25,11 @@ def sign_in(browser: Browser, email: str, password: str = PASSWORD, **more: str)
     return browser.post("/accounts/login/", {"login": email, "password": password} | more)
 
 
+def confirm(browser: Browser, password: str = PASSWORD) -> Page:
+    """Say once more who it is."""
+    return browser.submit("/accounts/reauthenticate/", selector=".signin-form", password=password)
+
+
 def link_in_mail(number: int = -1) -> str:
     """The path of the only link of a mail that was sent."""
     found = re.findall(r"http://testserver(/\S+)", mail.outbox[number].body)

@@ -28,12 +28,13 @@ def ask(browser: Browser, email: str) -> Page:
 def test_the_old_address_stays_until_the_new_one_is_confirmed(cast, fresh):
     assert ask(fresh, "ada@new.example").status == 302
     assert mail.outbox[-1].to == ["ada@new.example"]
+    link = link_in_mail()
     page = fresh.get(PAGE)
     assert "ada@new.example" in page
     assert cast.ada.email in page
     assert page.all("[style]") == []
     assert sign_in(stranger(), cast.ada.email).status == 302
-    fresh.submit(link_in_mail())
+    fresh.submit(link)
     assert User.objects.get(pk=cast.ada.pk).email == "ada@new.example"
     assert sign_in(stranger(), "ada@northwind.example").status == 200
     assert sign_in(stranger(), "ada@new.example").status == 302

@@ -47,7 +47,7 @@ def test_everybody_sees_the_people_and_only_managers_what_to_do_with_them(cast, 
 def test_the_number_of_queries_does_not_grow_with_the_members(cast, ada, django_assert_max_num_queries):
     for _ in range(20):
         join(cast.northwind, UserFactory(), Role.VIEWER)
-    with django_assert_max_num_queries(9):
+    with django_assert_max_num_queries(10):
         ada.get(page_of(cast))
 
 

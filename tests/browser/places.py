@@ -79,6 +79,7 @@ DIALOG = "#dialog"
 PLACES = (
     Place("sign-in", "nobody", "/accounts/login/"),
     Place("register", "nobody", "/accounts/signup/"),
+    Place("security", "ada", "/accounts/security/"),
     Place("keys", "ada", "/keys/"),
     Place("keys-menu", "ada", "/keys/", _menu, ".menu:popover-open"),
     Place("key", "ada", "/keys/", _key_page),

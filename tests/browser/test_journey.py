@@ -24,6 +24,11 @@ def register(page: Page, email: str, organization: str) -> None:
     expect(page.get_by_role("heading", name="Confirm your address")).to_be_visible()
     page.get_by_role("link", name="read the mail here").click()
     mail = page.get_by_role("article").filter(has_text=f"To {email},").filter(has_text="Confirm your address").first
+    for _ in range(40):  # the worker sends it
+        if mail.count():
+            break
+        page.wait_for_timeout(500)
+        page.reload()
     mail.get_by_role("link").click()
     page.get_by_role("button", name="Confirm").click()
     expect(page).to_have_url(re.compile("/keys/$"))

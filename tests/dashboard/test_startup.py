@@ -42,6 +42,23 @@ def test_secrets_may_come_from_files(tmp_path):
     assert done.stdout == "latchkey\n", done.stderr
 
 
+def test_single_sign_on_is_whole_or_refuses_to_start(tmp_path):
+    half = production(OIDC_SERVER_URL="https://login.example.com", OIDC_CLIENT_ID="latchkey")
+    done = run("manage.py", "check", environment=half)
+    assert done.returncode == 1
+    assert "single sign-on needs OIDC_CLIENT_ID and OIDC_CLIENT_SECRET too" in done.stderr
+    path = tmp_path / "oidc"
+    path.write_text("$ecret of the client\n")
+    code = "import django; django.setup(); from accounts.signin.single_sign_on import provider_name as n; print(n())"
+    done = run("-c", code, environment=_named(half | {"OIDC_CLIENT_SECRET_FILE": str(path), "OIDC_NAME": "Example"}))
+    assert done.stdout == "Example\n", done.stderr
+
+
+def test_staff_need_a_second_factor_in_production():
+    code = "import django; django.setup(); from django.conf import settings; print(settings.STAFF_SECOND_FACTOR)"
+    assert run("-c", code, environment=_named(production())).stdout == "True\n"
+
+
 def test_a_secret_may_begin_with_a_dollar_sign():
     done = run("manage.py", "check", environment=production(SECRET_KEY="$ecret" + "x1y2z3" * 10))
     assert done.returncode == 0, done.stderr

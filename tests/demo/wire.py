@@ -89,7 +89,9 @@ class Person(Browser):
         return self.client.posted_at
 
     def sign_in(self, password: str, **more: str) -> "Person":
-        page = self.submit("/accounts/login/", selector="form", **{"login": self.email, "password": password, **more})
+        page = self.submit(
+            "/accounts/login/", selector=".signin-form", **{"login": self.email, "password": password, **more}
+        )
         assert page.status == 302, page.text
         return self
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from typing import Any
 
+from allauth.usersessions.models import UserSession
 from django.conf import settings
 from django.contrib.sessions.models import Session
 from django.core.management.base import BaseCommand
@@ -30,6 +31,7 @@ KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
     (Notice, "created_at", dt.timedelta(days=180)),
     (Letter, "created_at", dt.timedelta(days=180)),  # after the notices that refer to it and are never younger
     (Session, "expire_date", dt.timedelta(0)),
+    (UserSession, "last_seen_at", dt.timedelta(days=15)),  # a day more than a session lives
 )
 """What is kept how long, by which column. A gateway that is more than two days behind takes a new snapshot."""
 

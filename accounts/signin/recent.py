@@ -1,0 +1,66 @@
+"""Ask again who it is, before what a thief of an open session would do."""
+
+import functools
+import time
+from collections.abc import Callable
+from urllib.parse import urlencode, urlsplit, urlunsplit
+
+from allauth.account.adapter import get_adapter
+from allauth.account.authentication import get_authentication_records
+from django.conf import settings
+from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.utils.http import url_has_allowed_host_and_scheme
+
+from accounts.models import Sensitive
+from accounts.requests import MemberRequest, PersonRequest
+
+View = Callable[..., HttpResponse]
+ASKED = "Confirm that it is you first."
+
+
+def is_recent(request: PersonRequest) -> bool:
+    """Whether the person signed in, or confirmed that it is them, within the time of the settings, in this session."""
+    times = [record["at"] for record in get_authentication_records(request, request.user)]
+    return bool(times) and time.time() - max(times) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+
+
+def ask_again(request: MemberRequest, action: Sensitive, *, back: str = "") -> HttpResponse | None:
+    """Answer with the way to confirm that it is them where the organisation wants that, else with None.
+
+    `back` is where the person goes on afterwards; without it, the address of the action, whose GET shows it again.
+    """
+    if action not in request.organization.asks_again_for or is_recent(request):
+        return None
+    return confirm(request, back=back or request.get_full_path())
+
+
+def asks_again(action: Sensitive) -> Callable[[View], View]:
+    """Make a view ask again, where the organisation wants that, before it shows or does anything."""
+
+    def decorate(view: View) -> View:
+        @functools.wraps(view)
+        def asking(request: MemberRequest, *args: str, **kwargs: str) -> HttpResponse:
+            asked = ask_again(request, action)
+            return view(request, *args, **kwargs) if asked is None else asked
+
+        return asking
+
+    return decorate
+
+
+def confirm(request: PersonRequest, *, back: str) -> HttpResponse:
+    """Lead to the page that asks again; a script that asked for JSON is told its address."""
+    methods = get_adapter(request).get_reauthentication_methods(request.user)
+    address = f"{methods[0]['url']}?{urlencode({'next': back})}"
+    if "application/json" in request.headers.get("Accept", ""):
+        return JsonResponse({"detail": ASKED, "confirm": address}, status=403)
+    return HttpResponseRedirect(address)
+
+
+def page_of(request: PersonRequest, *, otherwise: str) -> str:
+    """Return the page of this site on which the person acted, as the browser says."""
+    said = request.headers.get("Referer", "")
+    if not url_has_allowed_host_and_scheme(said, allowed_hosts={request.get_host()}):
+        return otherwise
+    page = urlsplit(said)
+    return urlunsplit(("", "", page.path, page.query, "")) or otherwise
