@@ -2,11 +2,12 @@
 
 from accounts.models.audit import AuditEvent
 from accounts.models.membership import Membership, Role
-from accounts.models.organization import Organization, Plan, check_time_zone, make_organization_id
+from accounts.models.organization import KeyPolicy, Organization, Plan, check_time_zone, make_organization_id
 from accounts.models.user import User, UserManager
 
 __all__ = [
     "AuditEvent",
+    "KeyPolicy",
     "Membership",
     "Organization",
     "Plan",

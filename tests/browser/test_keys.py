@@ -34,7 +34,7 @@ def test_the_menu_by_mouse_swaps_the_changed_row_alone(tab, ada, make_key):
         row(page, key_id).evaluate("node => node.dataset.mark = 'here since the page came'")
     menu(page, "Mouse one").click()
     items = page.locator(f"#menu-{first}").get_by_role("link")
-    expect(items).to_have_text(["Edit", "Rotate", "Manage QPS", "Delete"])
+    expect(items).to_have_text(["Edit", "Rotate", "Manage QPS", "Disable", "Delete"])
     page.keyboard.press("Escape")
     expect(page.locator(f"#menu-{first}")).to_be_hidden()
     expect(menu(page, "Mouse one")).to_be_focused()

@@ -10,7 +10,8 @@ from django.db import connection, models
 from django.utils import timezone
 
 from analytics.models import RequestRecord, UsageDay, UsageError, UsageGap, UsageHour, UsageMinute
-from keys.models import GatewayAck, GatewayChange, GatewayNode, Submission
+from keys.models import GatewayAck, GatewayChange, GatewayNode, KeySecret, Submission
+from keys.models.key import UNDELETE
 from notices.models import Letter, Notice
 
 BATCH = 10_000
@@ -39,11 +40,13 @@ class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Delete what is older than it is kept and say how much that was."""
+        """Delete what is older than it is kept, end what cannot come back, and say how much that was."""
         now = timezone.now()
         for model, column, kept in KEPT:
             if gone := _delete_before(model, column, now - kept):
                 self.stdout.write(f"{model._meta.db_table}: {gone:,} rows")
+        if ended := KeySecret.objects.retire_of_deleted(now - UNDELETE):
+            self.stdout.write(f"{ended:,} strings of keys that were deleted {UNDELETE.days} days ago never come back")
 
 
 def _delete_before(model: type[models.Model], column: str, before: dt.datetime) -> int:
