@@ -4,10 +4,12 @@ from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils import timezone
 
 from accounts.requests import MemberRequest
 from keys import queries
 from keys.forms import ConfirmForm, DisableForm, UndeleteForm
+from keys.models.key import UNDELETE
 from keys.views.answers import act, changed, dialog, handed_out, own_key
 
 
@@ -53,7 +55,7 @@ def undelete(request: MemberRequest, public_id: str) -> HttpResponse:
     key = own_key(request, public_id, deleted_too=True)
     if key.deleted_at is None:  # sent twice, or brought back by someone else: what was wanted is so
         return redirect("keys:detail", key.public_id)
-    if not request.organization.keys.undeletable().filter(pk=key.pk).exists():
+    if key.deleted_at <= timezone.now() - UNDELETE:
         raise Http404
     form = UndeleteForm(request.POST or None, key=key)
     if request.method == "POST" and form.is_valid():
