@@ -178,8 +178,9 @@ def _plain(event: AuditEvent, before: Facts, after: Facts, zone: Zone) -> Tale:
 
 
 def _edited(event: AuditEvent, before: Facts, after: Facts, zone: Zone) -> Tale:
-    names = [_fact(name) for name in {**before, **after}]
-    return "edit", f"changed the {' and '.join(names)} of {_IT}", differences(before, after, zone)
+    *names, last = [_fact(name) for name in {**before, **after}]
+    listed = f"{', '.join(names)} and {last}" if names else last
+    return "edit", f"changed the {listed} of {_IT}", differences(before, after, zone)
 
 
 def _longer(minutes: int) -> str:

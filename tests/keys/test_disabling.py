@@ -344,7 +344,10 @@ def shown(page):
 
 
 def test_a_new_key_is_shown_in_the_answer_to_create_and_never_again(cast, ada, once):
-    fields = ada.get("/keys/create/").fields() | {"name": "Once", "products": [str(cast.key.products.get(code="search").pk)]}
+    fields = ada.get("/keys/create/").fields() | {
+        "name": "Once",
+        "products": [str(cast.key.products.get(code="search").pk)],
+    }
     page = ada.post("/keys/create/", fields)
     key = ApiKey.objects.get(name="Once")
     assert page.status == 200
