@@ -23,7 +23,7 @@ FROM keys_apikey k WHERE k.id = s.key_id AND k.deleted_at IS NOT NULL;
 class Migration(migrations.Migration):
     dependencies = [
         ("accounts", "0007_keylife_policy_and_log"),
-        ("keys", "0004_gateway_ack"),
+        ("keys", "0005_chaos_policy_lines"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
