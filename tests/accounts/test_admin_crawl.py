@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from analytics.models import JournalOffset
+from analytics.models import JournalOffset, UsageGap
 from keys.models import GatewayChange, GatewayNode, KeyringCheck, QpsRequest, Submission
 from tests.factories import KeyFactory, OrganizationFactory, products, string_of
 from tests.support.staff import log_request, secrets_of, staff_with
@@ -41,6 +41,7 @@ def full(cast):
     now = timezone.now()
     GatewayNode.objects.create(name="node-1", started_at=now, seen_at=now, applied_at=now)
     JournalOffset.objects.create(node="node-1", updated_at=now)
+    UsageGap.objects.create(node="node-1", from_at=now, until_at=now, requests=7)
     Submission.objects.create(token=uuid.uuid4(), user=cast.ada)
     GatewayChange.objects.create(number=10_000, key_id=cast.key.pk, at=now)
     Group.objects.create(name="First line")

@@ -232,6 +232,6 @@ def test_every_string_ever_issued_is_judged_as_an_oracle_does(db):
     run_state_machine_as_test(
         LifeOfAKey,
         settings=hypothesis_settings(
-            max_examples=30, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
+            max_examples=25, stateful_step_count=25, deadline=None, suppress_health_check=list(HealthCheck)
         ),
     )
