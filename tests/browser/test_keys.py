@@ -156,7 +156,7 @@ def test_qps_is_requested_and_withdrawn(tab, ada, make_key):
 def test_other_plans_are_not_offered_qps(tab, hanna):
     page = tab(hanna, "/keys/")
     menu(page, "Freight board").click()
-    expect(page.locator(".menu:popover-open").get_by_role("link")).to_have_text(["Edit", "Rotate", "Delete"])
+    expect(page.locator(".menu:popover-open").get_by_role("link")).to_have_text(["Edit", "Rotate", "Disable", "Delete"])
 
 
 def test_deleting_a_key_in_use_asks_for_its_name(tab, ada, demo, make_key):

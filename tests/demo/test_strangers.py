@@ -60,6 +60,7 @@ def history(person: Person, key_id: str) -> list[str]:
 def test_another_customers_owner_gets_404(demo, hanna, ada, theirs, pattern):
     whose = "organization" if pattern.startswith("organizations/") else "key"
     url = "/" + pattern.replace("<str:public_id>", theirs[whose]).replace("<str:request_id>", theirs["request_id"])
+    url = url.replace("<str:organization_id>", theirs["organization"])
     assert "<" not in url, "the test does not know what stands in this address"
     before = history(ada, theirs["key"])
     token = hanna.open("/keys/create/").fields()["csrfmiddlewaretoken"]
