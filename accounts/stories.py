@@ -30,7 +30,23 @@ KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "qps": ("QPS", ("qps",)),
     "members": ("Members", ("member", "membership", "invitation")),
     "organisation": ("Organisation", ("organization",)),
-    "security": ("Security", ("security", "session", "factor", "passkey", "password", "user")),
+    "security": (
+        "Security",
+        (
+            "second_factor",
+            "second_factors",
+            "passkey",
+            "recovery_code",
+            "recovery_codes",
+            "device",
+            "session",
+            "sessions",
+            "password",
+            "address",
+            "sign_on",
+            "user",
+        ),
+    ),
     SUPPORT.lower(): (SUPPORT, ("support",)),
 }
 """Groups of verbs: the word for each, and the nouns that its verbs begin with."""
@@ -40,14 +56,18 @@ FACTS = {
     "expiry": "end date",
     "key_life_days": "longest life in days",
     "limits": "QPS limits",
+    "asks_again_for": "recent sign-in asked for",
+    "requires_second_factor": "second factor required",
     "shows_secrets_once": "keys shown only once",
     "time_zone": "time zone",
 }
 """Facts whose name in the log is not the word that people use."""
 
 SENTENCES: dict[str, Tale] = {
-    "invitation.accepted": ("user", "joined {it}", ""),
-    "invitation.resent": ("send", "sent the invitation of {it} again", ""),
+    "address.changed": ("user", "changed the address to {after[email]}", ""),
+    "device.added": ("user", "signed in on a new device", "{after[device]}, from {after[network]}"),
+    "invitation.accepted": ("user", "accepted the invitation and became a member", "As {after[role]}"),
+    "invitation.resent": ("send", "invited {it} once more", ""),
     "invitation.sent": ("send", "invited {it}", "As {after[role]}"),
     "invitation.withdrawn": ("close", "withdrew the invitation of {it}", ""),
     "key.copied": ("copy", "copied string {after[string]} of {it}", ""),
@@ -57,21 +77,40 @@ SENTENCES: dict[str, Tale] = {
     "key.enabled": ("power", "enabled {it}", ""),
     "key.old_string_extended": ("clock", "let string {after[string]} of {it} work longer", ""),
     "key.old_string_retired": ("ban", "retired string {before[string]} of {it}", "It is refused since."),
-    "member.left": ("out", "left {it}", ""),
-    "member.removed": ("close", "removed {it} from the organisation", ""),
+    "member.left": ("out", "left the organisation", "Was {before[role]}"),
+    "member.removed": ("user", "removed {it}", "Was {before[role]}"),
+    "member.role_changed": ("user", "changed the role of {it}", "{before[role]} → {after[role]}"),
     "organization.created": ("plus", "created {it}", ""),
     "organization.deleted": ("trash", "deleted {it}", ""),
+    "organization.handed_over": ("user", "made {it} the owner, and became an admin", ""),
+    "organization.removed": ("trash", "removed {it} for good", ""),
     "organization.renamed": ("edit", "renamed {it}", "{before[name]} → {after[name]}"),
+    "organization.restored": ("rotate", "brought {it} back", ""),
     "organization.resumed": ("power", "resumed {it}", "Its keys work again."),
     "organization.suspended": ("ban", "suspended {it}", "{after[reason]}"),
+    "passkey.added": ("passkey", "added the passkey “{after[name]}”", ""),
+    "passkey.removed": ("passkey", "removed the passkey “{before[name]}”", ""),
+    "password.changed": ("lock", "changed the password", ""),
+    "recovery_code.used": ("shield", "used a recovery code {after[why]}", "{after[device]}, from {after[network]}"),
+    "recovery_codes.made": ("shield", "got new recovery codes", ""),
+    "second_factor.added": ("shield", "set up an authenticator app", ""),
+    "second_factor.removed": ("shield", "removed the authenticator app", ""),
+    "second_factors.reset": ("shield", "removed every second factor", "{after[reason]}"),
+    "session.ended": ("out", "signed out another device", "{before[device]}, from {before[network]}"),
+    "sessions.ended": ("out", "signed out everywhere else", ""),
+    "sign_on.linked": ("user", "linked the account with single sign-on", ""),
     "support.traced": ("user", "looked up a request of {it}", "Tracking-ID {after[tracking_id]}"),
     "support.viewed": ("user", "looked at {it}", ""),
 }
+"""What is about a person's own sign-in belongs to no organisation, and names nothing but itself."""
 
 
 @dataclass(frozen=True, slots=True)
 class Story:
-    """Who did what: `start`, then what it was done to, then `rest`; a second line of detail, and the icon for it."""
+    """Who did what: `start`, then what it was done to, then `rest`; a second line of detail, and the icon for it.
+
+    `thing` is empty where the sentence names nothing.
+    """
 
     icon: str
     who: str
@@ -87,7 +126,7 @@ class Story:
 
     def about(self, name: str) -> str:
         """The sentence with a name in it: "rotated Web shop immediately"."""
-        return f"{self.start}{name}{self.rest}"
+        return f"{self.start}{name if self.thing else ''}{self.rest}"
 
 
 def tell(event: AuditEvent, zone: Zone = dt.UTC) -> Story:
@@ -97,8 +136,9 @@ def tell(event: AuditEvent, zone: Zone = dt.UTC) -> Story:
         icon, sentence, detail = _TALES.get(event.verb, _written)(event, before, after, zone)
     except (KeyError, TypeError, ValueError):  # the facts are older or newer than the sentence
         icon, sentence, detail = _plain(event, before, after, zone)
-    start, _, rest = sentence.partition(_IT)
-    return Story(icon, who(event), start, NOUNS.get(_noun(event), event.target_label), rest, detail)
+    start, mark, rest = sentence.partition(_IT)
+    thing = NOUNS.get(_noun(event), event.target_label) if mark else ""
+    return Story(icon, who(event), start, thing, rest, detail)
 
 
 def who(event: AuditEvent) -> str:
@@ -218,6 +258,7 @@ _TALES: dict[str, Teller] = {
     "key.undeleted": _undeleted,
     "organization.edited": _edited,
     "organization.key_policy_changed": _edited,
+    "organization.sign_in_changed": _edited,
     "qps.requested": _qps("requested", "send"),
     "qps.approved": _qps("approved", "gauge"),
     "qps.rejected": _qps("rejected", "close"),

@@ -54,8 +54,9 @@ def test_it_says_who_did_what_to_what_newest_first(cast, ada):
 @pytest.mark.parametrize(
     ("verb", "details", "said"),
     [
-        ("member.role_changed", {"before": {"role": "viewer"}, "after": {"role": "admin"}}, "changed the role of Fleet tracking role: viewer → admin"),
-        ("session.ended", {}, "ended Fleet tracking"),
+        ("member.role_changed", {"before": {"role": "viewer"}, "after": {"role": "admin"}}, "changed the role of Fleet tracking viewer → admin"),
+        ("member.team_moved", {"before": {"team": "a"}, "after": {"team": "b"}}, "moved the team of Fleet tracking team: a → b"),
+        ("sessions.ended", {}, "signed out everywhere else"),
         ("nonsense", {"after": {"x": True}}, "Fleet tracking x: none → yes"),
         ("key.copied", {}, "copied Fleet tracking"),  # an event without the facts that its sentence needs
         ("key.rotated", {"after": {"old_string_ends_at": "soon"}}, "rotated Fleet tracking"),
@@ -68,12 +69,20 @@ def test_a_verb_or_facts_that_are_not_known_get_a_plain_sentence(cast, ada, verb
 
 
 def test_every_sentence_fits_events_with_its_facts(cast):
-    facts = {"string": 2, "reason": "x", "products": ["a"], "role": "viewer", "name": "n", "tracking_id": "t"}
+    facts = {
+        "string": 2,
+        "reason": "x",
+        "products": ["a"],
+        "role": "viewer",
+        "name": "n",
+        "tracking_id": "t",
+    } | dict.fromkeys(("email", "device", "network", "why"), "x")
     for verb in stories.SENTENCES:
         story = stories.tell(record(cast, verb, before=facts, after=facts))
         assert story.icon != "info", verb
         assert "{" not in story.what + story.detail, verb
-        assert "Fleet tracking" in story.about("Fleet tracking"), verb
+        named = "{it}" in stories.SENTENCES[verb][1]
+        assert ("Fleet tracking" in story.about("Fleet tracking")) == named, verb
 
 
 def test_support_is_never_called_by_name(cast, ada, as_user):
@@ -144,13 +153,13 @@ def test_people_narrow_it_also_former_members(cast, ada):
         ("qps", {"qps.requested"}),
         ("members", {"member.removed", "invitation.sent"}),
         ("organisation", {"organization.created"}),
-        ("security", {"security.second_factor_required"}),
+        ("security", {"sessions.ended"}),
         ("support", {"support.viewed", "organization.suspended"}),
     ],
 )
 def test_kinds_narrow_it(cast, ada, kind, verbs):
     QpsRequest.submit(key=cast.key, product=products("search")[0], requested=80, reason="Launch", by=cast.ben)
-    for verb in ("member.removed", "invitation.sent", "security.second_factor_required"):
+    for verb in ("member.removed", "invitation.sent", "sessions.ended"):
         record(cast, verb)
     record(cast, "support.viewed", actor=cast.sam, as_staff=True)
     cast.northwind.suspend(by=cast.sam, reason="Invoice 7")
