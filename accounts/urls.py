@@ -4,6 +4,7 @@ from django.urls import path
 
 from accounts.signin import views as signin
 from accounts.views import joining, members, organizations
+from keys.views import policy
 
 app_name = "accounts"
 urlpatterns = [
@@ -19,6 +20,7 @@ urlpatterns = [
     path("<str:organization_id>/delete/", organizations.delete, name="delete"),
     path("<str:organization_id>/restore/", organizations.restore, name="restore"),
     path("<str:organization_id>/security/", signin.organization, name="security"),
+    path("<str:organization_id>/keys-policy/", policy.policy, name="key_policy"),
     path("<str:organization_id>/members/", members.members, name="members"),
     path("<str:organization_id>/members/invite/", members.invite, name="invite"),
     path("<str:organization_id>/members/<str:public_id>/role/", members.change_role, name="change_role"),

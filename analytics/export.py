@@ -1,30 +1,17 @@
 """The rows of a page as CSV: the same buckets, products and filters, from the same query."""
 
-import csv
 from collections.abc import Iterator
 
 from analytics.filters import Filters
 from analytics.queries import Counts
 from analytics.report import grid_of
+from dashboard.spreadsheets import defuse, line
 
 COLUMNS = {
     "usage": ("Requests", "Successful", "QPS breaches", "4XX errors", "5XX errors", "Peak QPS"),
     "breaches": ("Requests", "QPS breaches", "Peak QPS"),
     "errors": ("Requests", "4XX errors", "5XX errors"),
 }
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
-
-
-class _Line:
-    """A file for `csv.writer` that gives each line back instead of keeping it."""
-
-    def write(self, line: str) -> str:
-        return line
-
-
-def defuse(text: str) -> str:
-    """Keep a spreadsheet from reading a cell as a formula."""
-    return f"'{text}" if text.startswith(_DANGEROUS) else text
 
 
 def file_name(filters: Filters) -> str:
@@ -42,13 +29,12 @@ def lines(filters: Filters) -> Iterator[str]:
     """
     buckets, grid = grid_of(filters)
     zone, now = filters.period.zone, filters.period.now
-    writer = csv.writer(_Line())
     head = [
         f"{filters.step.capitalize()} from ({zone.key})",
         *(["Product"] if filters.is_split else []),
         *COLUMNS[filters.view],
     ]
-    yield writer.writerow([defuse(cell) for cell in head])
+    yield line([defuse(cell) for cell in head])
     used = {product for _, product in grid}
     known = [product for product in [*filters.catalogue, 0] if product in used]
     products = [*known, *sorted(used - set(known))]  # one that is gone from the catalogue still counts
@@ -58,12 +44,12 @@ def lines(filters: Filters) -> Iterator[str]:
         start = bucket.start.astimezone(zone).isoformat()
         if filters.is_split:
             for product in products:
-                yield writer.writerow(
+                yield line(
                     [start, defuse(filters.name_of(product)), *_cells(filters, grid.get((index, product), Counts()))]
                 )
         else:
             counts = sum((grid.get((index, product), Counts()) for product in products), Counts())
-            yield writer.writerow([start, *_cells(filters, counts)])
+            yield line([start, *_cells(filters, counts)])
 
 
 def _cells(filters: Filters, counts: Counts) -> list[int]:

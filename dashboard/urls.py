@@ -15,6 +15,7 @@ urlpatterns = [
     path("keys/", include("keys.urls")),
     path("analytics/", include("analytics.urls")),
     path("notices/", include("notices.urls")),
+    path("activity/", include("accounts.activity_urls")),
     path("support/", include("support.urls")),
     path("organizations/", include("accounts.urls")),
     path("accounts/", include("accounts.signin.urls")),

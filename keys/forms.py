@@ -7,10 +7,11 @@ from typing import Any
 from django import forms
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.http import QueryDict
 from django.utils import timezone
 
-from accounts.models import Organization
-from keys import domains
+from accounts.models import KeyPolicy, Organization
+from keys import domains, ends
 from keys.models import ApiKey, BillingType, Product
 from keys.models.qps_request import MAX_QPS
 from keys.pasted import refuse_key
@@ -91,9 +92,13 @@ class KeyForm(ActionForm):
         error_messages={"required": "Choose at least one product."},
     )
     allowed_domains = DomainsField()
+    ends_on = forms.DateField(
+        label="End date", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+    )
 
     def __init__(self, *args: Any, organization: Organization, key: ApiKey | None = None, **kwargs: Any) -> None:
         super().__init__(*args, key=key, **kwargs)
+        self.organization = organization
         choosable = Product.objects.active()
         products = self.fields["products"]
         if key is None:
@@ -104,9 +109,58 @@ class KeyForm(ActionForm):
             del self.fields["billing_type"]
             assigned = list(key.products.values_list("pk", flat=True))
             choosable |= Product.objects.filter(pk__in=assigned)
-            shown = {"name": key.name, "products": assigned, "allowed_domains": key.allowed_domains}
+            shown: dict[str, Any] = {"name": key.name, "products": assigned, "allowed_domains": key.allowed_domains}
+            if key.expires_at:
+                shown["ends_on"] = ends.last_day(key.expires_at, organization.zone)
             self.initial = {**shown, **self.initial}
         products.queryset = choosable.distinct()  # type: ignore[attr-defined]
+        self._offer_end()
+
+    def _offer_end(self) -> None:
+        """Say which end dates there are; a new key gets the latest one where the organisation wants one."""
+        made_at = self.key.current_secret.created_at if self.key else timezone.now()
+        self.today = timezone.now().astimezone(self.organization.zone).date()
+        self.latest = ends.latest(self.organization, made_at)
+        field = self.fields["ends_on"]
+        field.help_text = f"The last day on which the key works, in {self.organization.time_zone}."
+        field.widget.attrs["min"] = min(self.today, self.initial.get("ends_on", self.today)).isoformat()
+        if self.latest is None:
+            field.help_text += " Empty: no end."
+            return
+        field.help_text += (
+            f" Your organisation lets a key work {self.organization.key_life_days} days: {self._until()}."
+        )
+        if self.key is None:
+            field.required, field.initial = True, self.latest
+
+    def _until(self) -> str:
+        if self.latest and self.latest >= self.today:
+            return f"until {self.latest.day} {self.latest:%B %Y} at the latest"
+        return "rotate it first, then choose its end date"
+
+    def clean_ends_on(self) -> dt.date | None:
+        """Refuse days that are over, and later ones than the organisation allows. A day that stays as it was is not judged."""
+        day: dt.date | None = self.cleaned_data["ends_on"]
+        if day == self.initial.get("ends_on") and self.key:
+            return day
+        if day is not None and not self.today <= day < ends.NEVER:
+            raise ValidationError("This day is over." if day < self.today else "This is too far away.")
+        if self.latest is not None and (day is None or day > self.latest):
+            raise ValidationError(
+                f"Your organisation lets a key work {self.organization.key_life_days} days: {self._until()}."
+            )
+        return day
+
+    def clean(self) -> dict[str, Any]:
+        """Add `expires_at`, the moment after the last day; to the microsecond as it was where the day is the same."""
+        cleaned = super().clean() or {}
+        if "ends_on" in cleaned:
+            day = cleaned["ends_on"]
+            is_same = self.key is not None and day == self.initial.get("ends_on")
+            cleaned["expires_at"] = (
+                self.key.expires_at if self.key and is_same else day and ends.end_of(day, self.organization.zone)
+            )
+        return cleaned
 
     def clean_name(self) -> str:
         """Refuse names that cannot be read."""
@@ -168,6 +222,64 @@ class DeleteForm(ActionForm):
         if self.key and name != self.key.name.strip():
             raise ValidationError("Type the key's name as it stands above.")
         return name
+
+
+class DisableForm(ActionForm):
+    """Why a key is disabled, if anybody should know."""
+
+    reason = forms.CharField(
+        required=False,
+        max_length=300,
+        validators=[refuse_key],
+        help_text="Everybody in your organisation reads this beside the key.",
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+    )
+
+
+class UndeleteForm(ActionForm):
+    """Whether a key comes back with a new string or with its old one."""
+
+    string = forms.ChoiceField(choices=[("new", "new"), ("old", "old")], initial="new")
+
+    def __init__(self, *args: Any, key: ApiKey, **kwargs: Any) -> None:
+        super().__init__(*args, key=key, **kwargs)
+        if not key.may_use_old_string:
+            self.fields["string"].choices = [("new", "new")]  # type: ignore[attr-defined]
+
+
+class PolicyForm(forms.Form):
+    """What an organisation decides about all its keys, and the policy that the form was made from."""
+
+    key_life_days = forms.IntegerField(
+        label="Longest life of a key, in days",
+        required=False,
+        min_value=1,
+        max_value=3650,
+        widget=forms.NumberInput(attrs={"class": "input", "inputmode": "numeric"}),
+        help_text="Counted from when the key is created or rotated. Empty: keys need no end date.",
+    )
+    shows_secrets_once = forms.BooleanField(
+        label="Show a key only once, when it is created or rotated",
+        required=False,
+        help_text="Nobody can copy a key later, and no copy of new keys is kept. A lost key is rotated.",
+    )
+    seen_days = forms.IntegerField(required=False, widget=forms.HiddenInput)
+    seen_once = forms.BooleanField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, data: QueryDict | None = None, *, policy: KeyPolicy) -> None:
+        days, once = policy.key_life_days, policy.shows_secrets_once
+        shown = {"key_life_days": days, "shows_secrets_once": once, "seen_days": days, "seen_once": once}
+        super().__init__(data, initial=shown)
+
+    @property
+    def seen(self) -> KeyPolicy:
+        """The policy when the form was made."""
+        return KeyPolicy(self.cleaned_data["seen_days"], self.cleaned_data["seen_once"])
+
+    @property
+    def wanted(self) -> KeyPolicy:
+        """The policy that is asked for."""
+        return KeyPolicy(self.cleaned_data["key_life_days"], self.cleaned_data["shows_secrets_once"])
 
 
 class QpsForm(ActionForm):

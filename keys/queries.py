@@ -8,12 +8,14 @@ from typing import Any
 from django.contrib.postgres.expressions import ArraySubquery
 from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
-from django.db.models.functions import JSONObject, Now
+from django.db.models.functions import JSONObject, Now, TruncDate
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Membership, Organization
+from accounts.models import AuditEvent, Organization
 from dashboard import public_ids
+from keys import ends
 from keys.models import ApiKey, KeyProduct, KeySecret, Product, QpsRequest
+from keys.models.key import UNDELETE
 
 PAGE_SIZE = 50
 SHOWN_PRODUCTS = 3
@@ -50,7 +52,8 @@ class KeyRow:
     expires_at: dt.datetime | None
     disabled_at: dt.datetime | None
     disabled_reason: str
-    disabled_by_provider: bool
+    disabled_by_staff: bool
+    is_copyable: bool
     grace_hint: str
     grace_ends_at: dt.datetime | None
     grace_last_used_at: dt.datetime | None
@@ -180,12 +183,12 @@ def _with_parts(keys: QuerySet[Any]) -> QuerySet[Any]:
     grace = secrets.filter(expires_at__gt=Now()).values(
         found=JSONObject(hint="hint", ends_at="expires_at", last_used_at="last_used_at")
     )
-    member = Membership.objects.filter(organization=OuterRef("organization"), user=OuterRef("disabled_by"))
     return keys.annotate(
         hint=Subquery(secrets.filter(expires_at=None).values("hint")[:1]),
         product_ids=ArraySubquery(key_products.values("product_id")),
         grace=Subquery(grace[:1]),
-        disabled_by_member=Exists(member),
+        has_copy=Exists(secrets.filter(expires_at=None, sealed__isnull=False)),
+        shows_once=F("organization__shows_secrets_once"),
     )
 
 
@@ -206,7 +209,8 @@ def _row(key: Any, names: dict[int, str]) -> KeyRow:
         expires_at=key.expires_at,
         disabled_at=key.disabled_at,
         disabled_reason=key.disabled_reason,
-        disabled_by_provider=key.disabled_at is not None and not key.disabled_by_member,
+        disabled_by_staff=key.disabled_by_staff,
+        is_copyable=key.has_copy and not key.shows_once,
         grace_hint=grace.get("hint", ""),
         grace_ends_at=_moment(grace.get("ends_at")),
         grace_last_used_at=_moment(grace.get("last_used_at")),
@@ -215,6 +219,65 @@ def _row(key: Any, names: dict[int, str]) -> KeyRow:
 
 def _moment(text: str | None) -> dt.datetime | None:
     return dt.datetime.fromisoformat(text) if text else None
+
+
+@dataclass(frozen=True, slots=True)
+class DeletedKey:
+    """A deleted key that can be brought back until `until`."""
+
+    public_id: str
+    name: str
+    hint: str
+    deleted_at: dt.datetime
+    deleted_by: str
+    until: dt.datetime
+    last_used_at: dt.datetime | None
+
+
+def deleted_keys(organization: Organization, number: str = "1") -> tuple[Page[Any], tuple[DeletedKey, ...]]:
+    """Return one page of the keys that can be brought back, the last deleted first. Two queries."""
+    current = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, expires_at=None).values("hint")[:1]
+    keys: QuerySet[Any] = organization.keys.undeletable().select_related("deleted_by").annotate(hint=Subquery(current))
+    page = Paginator(keys.order_by("-deleted_at", "-pk"), PAGE_SIZE).get_page(number)
+    return page, tuple(
+        DeletedKey(
+            public_id=key.public_id,
+            name=key.name,
+            hint=key.hint or "",
+            deleted_at=key.deleted_at,
+            deleted_by=key.deleted_by.label if key.deleted_by else "",
+            until=key.deleted_at + UNDELETE,
+            last_used_at=key.last_used_at,
+        )
+        for key in page.object_list
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class OutsideKey:
+    """A key that the organisation's policy does not fit. `latest` is the last day that it allows; None when that is over."""
+
+    public_id: str
+    name: str
+    expires_at: dt.datetime | None
+    latest: dt.date | None
+
+
+def outside_policy(organization: Organization) -> tuple[int, tuple[OutsideKey, ...]]:
+    """Return how many keys work longer than the policy allows, and the first of them, oldest string first. Two queries."""
+    if organization.key_life_days is None:
+        return 0, ()
+    zone, today = organization.zone, timezone.now().astimezone(organization.zone).date()
+    made = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, expires_at=None).values("created_at")[:1]
+    last = TruncDate(F("expires_at") - Value(ends.MOMENT), tzinfo=zone)
+    keys = organization.keys.kept().annotate(made_at=Subquery(made), last_day=last)
+    keys = keys.annotate(days=F("last_day") - TruncDate("made_at", tzinfo=zone))
+    keys = keys.filter(Q(expires_at=None) | Q(days__gt=organization.key_life_days * ends.DAY))
+    return keys.count(), tuple(
+        OutsideKey(key.public_id, key.name, key.expires_at, latest if latest and latest >= today else None)
+        for key in keys.order_by("made_at", "pk")[:PAGE_SIZE]
+        for latest in [ends.latest(organization, key.made_at)]
+    )
 
 
 @dataclass(frozen=True, slots=True)

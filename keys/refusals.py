@@ -15,3 +15,15 @@ class TooManyReveals(Refusal):
 
 class NotInPlan(Refusal):
     """The organisation's plan does not have this."""
+
+
+class OutsidePolicy(Refusal):
+    """The organisation's policy does not allow this."""
+
+
+class NotCopyable(Refusal):
+    """No copy of the string is handed out."""
+
+
+class DisabledByStaff(Refusal):
+    """The provider's people disabled the key; only they enable it."""

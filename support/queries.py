@@ -9,12 +9,12 @@ from django.db.models import OuterRef, Q, Subquery
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Membership, User
+from accounts.stories import Story, tell
 from analytics.models import RequestRecord
 from analytics.reasons import explain
 from keys import lookup
 from keys.models import ApiKey, KeySecret, Product
 from keys.queries import Limit, limits, with_state
-from keys.stories import Story, tell
 
 SHOWN_KEYS = 50
 SHOWN_REQUESTS = 50

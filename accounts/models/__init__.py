@@ -3,7 +3,7 @@
 from accounts.models.audit import AuditEvent, Target
 from accounts.models.invitation import Invitation
 from accounts.models.membership import MANAGERS, Membership, Role, make_membership_id
-from accounts.models.organization import Organization, Plan, check_time_zone, make_organization_id
+from accounts.models.organization import KeyPolicy, Organization, Plan, check_time_zone, make_organization_id
 from accounts.models.sign_in_policy import Sensitive
 from accounts.models.user import User, UserManager
 
@@ -11,6 +11,7 @@ __all__ = [
     "MANAGERS",
     "AuditEvent",
     "Invitation",
+    "KeyPolicy",
     "Membership",
     "Organization",
     "Plan",

@@ -25,6 +25,12 @@ class Target:
         return self.label
 
 
+def noun() -> models.Func:
+    """What an event's verb begins with, such as `key` of `key.rotated`, as the database computes and indexes it."""
+    parts = (models.F("verb"), models.Value("."), models.Value(1))
+    return models.Func(*parts, function="split_part", output_field=models.CharField())
+
+
 class AuditEvent(models.Model):
     """Who did what to what and when. Written in the transaction of what it records; the database refuses to change it.
 
@@ -55,9 +61,18 @@ class AuditEvent(models.Model):
     class Meta:
         ordering = ["-at", "-pk"]
         indexes = [
-            models.Index(fields=["organization", "-at"], name="audit_by_organization"),
+            models.Index(fields=["organization", "-at", "-id"], name="audit_of_organization"),
             models.Index(fields=["target_id", "-at"], name="audit_by_target"),
             models.Index(fields=["actor", "verb", "-at"], name="audit_by_actor"),
+            models.Index(
+                fields=["organization", "actor", "-at", "-id"],
+                name="audit_by_member",
+                condition=models.Q(as_staff=False),
+            ),
+            models.Index("organization", noun(), models.F("at").desc(), models.F("id").desc(), name="audit_by_noun"),
+            models.Index(
+                fields=["organization", "-at", "-id"], name="audit_of_support", condition=models.Q(as_staff=True)
+            ),
         ]
 
     def __str__(self) -> str:

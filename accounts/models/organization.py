@@ -2,6 +2,7 @@
 
 import datetime as dt
 import zoneinfo
+from dataclasses import asdict, dataclass
 from typing import Self
 
 from django.core.exceptions import ValidationError
@@ -62,6 +63,14 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         return self.filter(deleted_at__gt=since, memberships__user=user, memberships__role=Role.OWNER)
 
 
+@dataclass(frozen=True, slots=True)
+class KeyPolicy:
+    """What an organisation decides about its keys: how many days one may live, and whether a key is shown only once."""
+
+    key_life_days: int | None = None
+    shows_secrets_once: bool = False
+
+
 class Organization(SignInPolicy):
     """A customer of the provider."""
 
@@ -76,6 +85,8 @@ class Organization(SignInPolicy):
     deleted_by = models.ForeignKey(
         User, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
+    key_life_days = models.PositiveSmallIntegerField("longest life of a key in days", null=True, blank=True)
+    shows_secrets_once = models.BooleanField("keys are shown only once", default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")
 
@@ -84,6 +95,11 @@ class Organization(SignInPolicy):
     class Meta:
         verbose_name = "organisation"
         ordering = ["name", "pk"]
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(key_life_days=None) | models.Q(key_life_days__gte=1), name="key_life_positive"
+            ),
+        ]
 
     def __str__(self) -> str:
         return self.name
@@ -146,6 +162,31 @@ class Organization(SignInPolicy):
     def resume(self, *, by: User) -> None:
         """Undo a suspension."""
         self._set_suspended("organization.resumed", by, None, "")
+
+    def change_key_policy(self, *, by: User, seen: KeyPolicy, wanted: KeyPolicy, at: dt.datetime | None = None) -> bool:
+        """Set what holds for keys that are created, edited and rotated from now on; return whether that was possible.
+
+        It is not when the policy is no longer the one that the form was made from. What was wanted already changes nothing.
+        """
+        with transaction.atomic():
+            before = self.lock().key_policy
+            if before not in (seen, wanted):
+                return False
+            if before != wanted:
+                self.key_life_days, self.shows_secrets_once = wanted.key_life_days, wanted.shows_secrets_once
+                self.save(update_fields=["key_life_days", "shows_secrets_once"])
+                old, new = asdict(before), asdict(wanted)
+                names = [name for name in new if new[name] != old[name]]
+                AuditEvent.record(
+                    "organization.key_policy_changed", organization=self, actor=by, target=self, at=at,
+                    before={name: old[name] for name in names}, after={name: new[name] for name in names},
+                )  # fmt: skip
+            return True
+
+    @property
+    def key_policy(self) -> KeyPolicy:
+        """What holds for its keys."""
+        return KeyPolicy(self.key_life_days, self.shows_secrets_once)
 
     def _set_suspended(self, verb: str, by: User, at: dt.datetime | None, reason: str) -> None:
         with transaction.atomic():

@@ -72,14 +72,15 @@ def moment(context: template.Context, value: dt.datetime | None, style: str = "d
     """A point in time as `<time>`, in the organisation's zone.
 
     Styles: `day` (12 Mar 2024; today and yesterday with the time), `said` (the same inside a sentence), `full` (to the second),
-    `ago` (4 s ago, later as `day`), `clock` (to the tenth of a second, without the day).
+    `ago` (4 s ago, later as `day`), `clock` (to the tenth of a second, without the day), `end` (the last day of what ends at
+    midnight, else the day and the time).
     """
     if value is None:
         return "never" if style == "said" else "Never"
     organization = context.get("organization")
     local = value.astimezone(organization.zone if organization else dt.UTC)
     now = timezone.now().astimezone(local.tzinfo)
-    words = {"day": _day, "said": _said, "full": _full, "ago": _ago, "clock": _clock}[style](local, now)
+    words = {"day": _day, "said": _said, "full": _full, "ago": _ago, "clock": _clock, "end": _end}[style](local, now)
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
         value.isoformat(timespec="seconds"),
@@ -106,6 +107,13 @@ def _day(local: dt.datetime, now: dt.datetime) -> str:
 
 def _clock(local: dt.datetime, now: dt.datetime) -> str:
     return f"{local:%H:%M:%S}.{local.microsecond // 100_000}"
+
+
+def _end(local: dt.datetime, now: dt.datetime) -> str:
+    if local.time() == dt.time():
+        last = local - dt.timedelta(days=1)
+        return f"{last.day} {last:%B %Y}"
+    return f"{local.day} {local:%B %Y}, {local:%H:%M}"
 
 
 def _said(local: dt.datetime, now: dt.datetime) -> str:

@@ -135,12 +135,24 @@ class ApiKeyAdmin(AuditedAdmin):
                 )
             },
         ),
-        ("State", {"fields": ("disabled_at", "disabled_by", "disabled_reason", "deleted_at", "deleted_by")}),
+        (
+            "State",
+            {
+                "fields": (
+                    "disabled_at",
+                    "disabled_by",
+                    "disabled_by_staff",
+                    "disabled_reason",
+                    "deleted_at",
+                    "deleted_by",
+                )
+            },
+        ),
         ("Times", {"fields": ("created_at", "created_by", "rotated_at", "last_used_at")}),
     )
     readonly_fields = (
-        "public_id", "organization", "support_page", "disabled_at", "disabled_by", "disabled_reason", "deleted_at", "deleted_by",
-        "created_at", "created_by", "rotated_at", "last_used_at",
+        "public_id", "organization", "support_page", "disabled_at", "disabled_by", "disabled_by_staff", "disabled_reason",
+        "deleted_at", "deleted_by", "created_at", "created_by", "rotated_at", "last_used_at",
     )  # fmt: skip
     inlines = (KeyProductInline, KeySecretInline)
     actions = ("disable_chosen", "enable_chosen")
@@ -231,13 +243,15 @@ class ApiKeyAdmin(AuditedAdmin):
         reason = form.cleaned_data["reason"]
 
         def verb(key: ApiKey) -> bool:
-            was_enabled = key.disabled_at is None
+            is_new = not key.disabled_by_staff
             key.disable(by=person(request), reason=reason, as_staff=True)
-            return was_enabled
+            return is_new
 
         tally = bulk.perform(_locked(queryset), verb)
         words = {"one": "key is disabled", "many": "keys are disabled"}
-        bulk.report(request, tally, **words, unchanged="of the chosen were disabled already and keep their reason")
+        bulk.report(
+            request, tally, **words, unchanged="of the chosen were disabled by staff already and keep their reason"
+        )
         return None
 
     @admin.action(description="Enable", permissions=["change"])

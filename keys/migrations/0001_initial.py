@@ -4,7 +4,7 @@ import django.contrib.postgres.fields
 import django.core.validators
 import django.db.models.deletion
 import django.utils.timezone
-import keys.models.key
+import keys.models.key_record
 import keys.models.product
 import keys.models.qps_request
 from django.conf import settings
@@ -62,7 +62,7 @@ class Migration(migrations.Migration):
             name='ApiKey',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('public_id', models.CharField(default=keys.models.key.make_key_id, editable=False, max_length=24, unique=True, verbose_name='ID')),
+                ('public_id', models.CharField(default=keys.models.key_record.make_key_id, editable=False, max_length=24, unique=True, verbose_name='ID')),
                 ('name', models.CharField(max_length=80)),
                 ('billing_type', models.CharField(choices=[('paying', 'Paying'), ('evaluation', 'Evaluation'), ('free', 'Free'), ('freemium', 'Freemium'), ('pay_as_you_grow', 'Pay as You Grow')], max_length=20)),
                 ('allowed_domains', django.contrib.postgres.fields.ArrayField(base_field=models.CharField(max_length=255), blank=True, default=list, size=None)),

@@ -1,7 +1,9 @@
 """Keys and what they may do."""
 
+from keys.models.billing import BillingType
 from keys.models.feed import GatewayAck, GatewayChange, GatewayFeed, GatewayNode
-from keys.models.key import ApiKey, BillingType, KeyProduct
+from keys.models.key import ApiKey
+from keys.models.key_product import KeyProduct
 from keys.models.product import Product, Route
 from keys.models.qps_request import QpsRequest
 from keys.models.secret import KeyringCheck, KeySecret

@@ -1,48 +1,26 @@
 """A key: the record with the ID that never changes, and the verbs that change it."""
 
 import datetime as dt
-from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
-from typing import Any, Self
+from collections.abc import Iterable
+from typing import Any, Literal, Self
 
 from django.conf import settings
-from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Organization, Plan, User
-from dashboard import public_ids
-from keys import notices, tokens, vault
+from accounts.models import Organization, User
+from keys import ends, notices, tokens, vault
+from keys.models.billing import BillingType
+from keys.models.key_product import KeyProduct
+from keys.models.key_record import KeyRecord
 from keys.models.product import Product
 from keys.models.secret import KeySecret
-from keys.refusals import NotInPlan, Refusal, StaleVersion, TooManyReveals
+from keys.refusals import DisabledByStaff, NotCopyable, NotInPlan, OutsidePolicy, Refusal, TooManyReveals
 
 IN_USE = dt.timedelta(days=7)
 """A key that was used within this time is in use: deleting it asks for its name."""
-
-
-class BillingType(models.TextChoices):
-    """Under which agreement the requests of a key are billed."""
-
-    PAYING = "paying", "Paying"
-    EVALUATION = "evaluation", "Evaluation"
-    FREE = "free", "Free"
-    FREEMIUM = "freemium", "Freemium"
-    PAY_AS_YOU_GROW = "pay_as_you_grow", "Pay as You Grow"
-
-    @classmethod
-    def of_plan(cls, plan: str) -> list["BillingType"]:
-        """Those that the plan allows, the usual one first."""
-        return {
-            Plan.ENTERPRISE: [cls.PAYING, cls.EVALUATION, cls.FREE],
-            Plan.PAY_AS_YOU_GROW: [cls.PAY_AS_YOU_GROW, cls.FREEMIUM],
-            Plan.FREEMIUM: [cls.FREEMIUM],
-        }[Plan(plan)]
-
-
-def make_key_id() -> str:
-    """Return a new public ID of a key."""
-    return public_ids.make("key")
+UNDELETE = dt.timedelta(days=30)
+"""How long a deleted key can be brought back."""
 
 
 class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
@@ -52,33 +30,18 @@ class ApiKeyQuerySet(models.QuerySet["ApiKey"]):
         """Those that are not deleted."""
         return self.filter(deleted_at=None)
 
+    def undeletable(self) -> Self:
+        """Deleted ones that can still be brought back."""
+        return self.filter(deleted_at__gt=timezone.now() - UNDELETE)
 
-class ApiKey(models.Model):
+
+class ApiKey(KeyRecord):
     """What a customer's application is known by. Its strings are secrets of their own; see `KeySecret`."""
 
-    public_id = models.CharField("ID", max_length=24, unique=True, default=make_key_id, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="keys")
-    name = models.CharField(max_length=80)
-    billing_type = models.CharField(max_length=20, choices=BillingType)
-    allowed_domains = ArrayField(models.CharField(max_length=255), default=list, blank=True)
-    products = models.ManyToManyField(Product, through="KeyProduct", related_name="keys")
-    version = models.PositiveIntegerField(default=1, editable=False)
-    created_at = models.DateTimeField(default=timezone.now)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    rotated_at = models.DateTimeField(null=True, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    disabled_at = models.DateTimeField(null=True, blank=True)
-    disabled_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    disabled_reason = models.CharField(max_length=300, blank=True)
-    deleted_at = models.DateTimeField(null=True, blank=True)
-    deleted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
-    )
-    last_used_at = models.DateTimeField(null=True, blank=True)
-
     objects = ApiKeyQuerySet.as_manager()
+
+    new_string: str = ""
+    """The string that `create`, `rotate` or `undelete` has just made, for the answer; kept nowhere."""
 
     class Meta:
         verbose_name = "API key"
@@ -87,10 +50,18 @@ class ApiKey(models.Model):
             models.Index(
                 fields=["organization", "-created_at"], name="keys_of_organization", condition=models.Q(deleted_at=None)
             ),
+            models.Index(
+                fields=["organization", "-deleted_at"],
+                name="deleted_keys_of_organization",
+                condition=models.Q(deleted_at__isnull=False),
+            ),
         ]
-
-    def __str__(self) -> str:
-        return self.name
+        constraints = [
+            models.CheckConstraint(
+                condition=models.Q(disabled_by_staff=False) | models.Q(disabled_at__isnull=False),
+                name="disabled_by_staff_is_disabled",
+            ),
+        ]
 
     # Making -----------------------------------------------------------------------------------------------------------
     @classmethod
@@ -106,15 +77,14 @@ class ApiKey(models.Model):
         expires_at: dt.datetime | None = None,
         at: dt.datetime | None = None,
     ) -> "ApiKey":
-        """Make a key with its first string. Raises NotInPlan for a billing type that the plan lacks."""
+        """Make a key with its first string. Raises NotInPlan for a billing type that the plan lacks, and OutsidePolicy."""
         at = at or timezone.now()
         allowed = BillingType.of_plan(organization.plan)
         if (billing_type or allowed[0]) not in allowed:
             raise NotInPlan(f"The plan {organization.get_plan_display()} has no keys of this billing type.")
         with transaction.atomic():
-            Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
-            if organization.keys.kept().count() >= settings.KEYS_PER_ORGANIZATION:
-                raise Refusal(f"An organisation can have {settings.KEYS_PER_ORGANIZATION:,} keys. Delete one first.")
+            _make_room(organization)
+            _check_end(expires_at, organization, made_at=at)
             key = cls.objects.create(
                 organization=organization,
                 name=name,
@@ -133,7 +103,8 @@ class ApiKey(models.Model):
     def reveal(self, *, by: User) -> str:
         """Return the current string, for its copy to the clipboard. The audit event is written first: no event, no string.
 
-        Raises TooManyReveals past REVEALS_PER_HOUR of one person, Refusal when the key is deleted.
+        Raises TooManyReveals past REVEALS_PER_HOUR of one person, NotCopyable when the organisation shows keys only once or no
+        copy is kept, Refusal when the key is deleted.
         """
         with transaction.atomic():
             User.objects.select_for_update(no_key=True).only("pk").get(pk=by.pk)
@@ -142,16 +113,29 @@ class ApiKey(models.Model):
                 raise TooManyReveals("You copied many keys in the last hour. Try again later.")
             with self._locked():
                 secret = self.current_secret
+                if self._shows_once():
+                    raise NotCopyable(
+                        "Your organisation shows a key only once, when it is made. Rotate it for a new one."
+                    )
+                if secret.sealed is None:
+                    raise NotCopyable("No copy of this key is kept. Rotate it for a new one.")
                 self._record("key.copied", by, after={"string": secret.number})
                 return self.current_string()
 
     def edit(
         self, *, by: User, version: int, name: str, products: Iterable[Product], allowed_domains: Iterable[str],
-        at: dt.datetime | None = None,
+        expires_at: dt.datetime | Literal["as it was"] | None = "as it was", at: dt.datetime | None = None,
     ) -> None:  # fmt: skip
-        """Change name, products and domains. Raises StaleVersion when the form was made from an older state."""
+        """Change name, products, domains and end date.
+
+        Raises StaleVersion when the form was made from an older state, OutsidePolicy for another end date than the organisation
+        allows; one that stays as it was is not judged.
+        """
         with self._locked(version):
             before = self._facts()
+            if expires_at != "as it was" and expires_at != self.expires_at:
+                _check_end(expires_at, self.organization, made_at=self.current_secret.created_at)
+                self.expires_at = expires_at
             wanted = {product.pk: product for product in products}
             self.key_products.exclude(product__in=wanted).delete()
             had = set(self.key_products.values_list("product_id", flat=True))
@@ -163,7 +147,7 @@ class ApiKey(models.Model):
             self._forget_loaded()
             after = self._facts()
             if after != before:
-                self._save("name", "allowed_domains")
+                self._save("name", "allowed_domains", "expires_at")
                 changed = [name for name in after if after[name] != before[name]]
                 self._record(
                     "key.edited",
@@ -191,10 +175,7 @@ class ApiKey(models.Model):
             old = self.current_secret
             if delay:
                 self.secrets.filter(pk=old.pk).update(expires_at=at + delay, sealed=None)
-            else:
-                self._retire(self.secrets.filter(pk=old.pk), at)
-            self._add_secret(number=old.number + 1, by=by, at=at)
-            self.rotated_at = at
+            self._replace_current(old, by=by, at=at)
             self._save("rotated_at")
             self._record(
                 "key.rotated", by, before={"string": old.number}, at=at,
@@ -229,33 +210,74 @@ class ApiKey(models.Model):
                 after={"string": old.number, "old_string_ends_at": (now + delay).isoformat()},
             )  # fmt: skip
 
-    def disable(self, *, by: User, reason: str, as_staff: bool = False, at: dt.datetime | None = None) -> None:
-        """Have every request with the key refused until it is enabled. Disabling a disabled key changes nothing."""
-        with self._locked():
-            if self.disabled_at is None:
+    def disable(
+        self, *, by: User, reason: str = "", version: int | None = None, as_staff: bool = False,
+        at: dt.datetime | None = None,
+    ) -> None:  # fmt: skip
+        """Have every request with the key refused until it is enabled. Disabling a disabled key changes nothing.
+
+        What staff disable only staff enable; a key that its owner disabled becomes theirs. Raises StaleVersion.
+        """
+        with self._locked(version):
+            if self.disabled_at is None or (as_staff and not self.disabled_by_staff):
                 self.disabled_at, self.disabled_by, self.disabled_reason = at or timezone.now(), by, reason
-                self._save("disabled_at", "disabled_by", "disabled_reason")
+                self.disabled_by_staff = as_staff
+                self._save("disabled_at", "disabled_by", "disabled_reason", "disabled_by_staff")
                 self._record("key.disabled", by, after={"reason": reason}, as_staff=as_staff, at=at)
                 notices.tell_state("key.disabled", self, by=by, reason=reason, as_staff=as_staff, at=at)
 
-    def enable(self, *, by: User, as_staff: bool = False) -> None:
-        """Undo `disable`. Enabling an enabled key changes nothing."""
-        with self._locked():
+    def enable(self, *, by: User, version: int | None = None, as_staff: bool = False) -> None:
+        """Undo `disable`. Enabling an enabled key changes nothing. Raises StaleVersion; DisabledByStaff unless staff ask."""
+        with self._locked(version):
+            if self.disabled_by_staff and not as_staff:
+                raise DisabledByStaff(
+                    f"The provider disabled this key, so only the provider enables it. Contact support, quoting {self.public_id}."
+                )
             if self.disabled_at is not None:
                 before = {"reason": self.disabled_reason}
                 self.disabled_at, self.disabled_by, self.disabled_reason = None, None, ""
-                self._save("disabled_at", "disabled_by", "disabled_reason")
+                self.disabled_by_staff = False
+                self._save("disabled_at", "disabled_by", "disabled_reason", "disabled_by_staff")
                 self._record("key.enabled", by, before=before, as_staff=as_staff)
                 notices.tell_state("key.enabled", self, by=by, reason=before["reason"], as_staff=as_staff)
 
     def mark_deleted(self, *, by: User, at: dt.datetime | None = None) -> None:
-        """Delete the key: its strings are refused, it leaves every list. The row stays, for its history. Safe to repeat."""
+        """Delete the key: its strings are refused, it leaves every list. The row stays, for its history. Safe to repeat.
+
+        A string in grace ends for good, and the copy of the current one is erased; `undelete` can let it work again.
+        """
+        at = at or timezone.now()
         with self._locked(deleted_too=True):
             if self.deleted_at is None:
                 self.qps_requests.pending().withdraw_all(by=by)
-                self.deleted_at, self.deleted_by = at or timezone.now(), by
+                self._retire(self.secrets.filter(retired_at=None, expires_at__isnull=False), at)
+                self.secrets.update(sealed=None)
+                self.deleted_at, self.deleted_by = at, by
                 self._save("deleted_at", "deleted_by")
                 self._record("key.deleted", by, before=self._facts(), at=at)
+
+    def undelete(self, *, by: User, version: int, with_old_string: bool = False, at: dt.datetime | None = None) -> None:
+        """Bring a deleted key back, as it was but for its string: a new one, unless the old one was asked for.
+
+        Raises StaleVersion; Refusal after UNDELETE, or when the old string may not work again.
+        """
+        at = at or timezone.now()
+        with transaction.atomic():
+            _make_room(self.organization)  # first, as in `create`: the organisation's lock comes before the key's
+            with self._locked(version, deleted_too=True):
+                if self.deleted_at is None:
+                    raise Refusal("This key is not deleted.")
+                if self.deleted_at <= at - UNDELETE:
+                    raise Refusal(f"A deleted key can be brought back for {UNDELETE.days} days.")
+                if with_old_string and not self.may_use_old_string:
+                    raise Refusal("The old string has ended and never comes back. Take a new one.")
+                before = {"string": self.current_secret.number, "deleted_at": self.deleted_at.isoformat()}
+                if not with_old_string:
+                    self._replace_current(self.current_secret, by=by, at=at)
+                self.deleted_at, self.deleted_by = None, None
+                self._save("deleted_at", "deleted_by", "rotated_at")
+                after = {"string": self.current_secret.number, "is_new": not with_old_string}
+                self._record("key.undeleted", by, before=before, after=after, at=at)
 
     # State ------------------------------------------------------------------------------------------------------------
     @property
@@ -275,57 +297,41 @@ class ApiKey(models.Model):
         return self.expires_at is not None and self.expires_at <= timezone.now()
 
     @property
+    def may_use_old_string(self) -> bool:
+        """Whether the string of a deleted key may work again: it had not ended, nor has the key's end date passed."""
+        return not self.is_expired and any(secret.is_current for secret in self.secrets.all())
+
+    @property
     def is_in_use(self) -> bool:
         """Whether a request came with it in the last seven days."""
         return self.last_used_at is not None and self.last_used_at > timezone.now() - IN_USE
 
     # Within -----------------------------------------------------------------------------------------------------------
-    @contextmanager
-    def _locked(
-        self,
-        version: int | None = None,
-        stale: str = "Someone else changed this key a moment ago. Nothing of yours is lost: send it again to save it over theirs.",
-        *,
-        deleted_too: bool = False,
-    ) -> Iterator[None]:
-        """Lock the row, bring this object up to date, and check the version that a form was made from."""
-        with transaction.atomic():
-            fresh = self.lock()
-            for field in self._meta.concrete_fields:
-                setattr(self, field.attname, getattr(fresh, field.attname))
-            self._forget_loaded()
-            if self.deleted_at is not None and not deleted_too:
-                raise Refusal("This key has been deleted.")
-            if version is not None and version != self.version:
-                raise StaleVersion(stale)
-            yield
-
-    def lock(self) -> "ApiKey":
-        """Lock the key's row until the transaction ends and return it afresh. Every verb on a key or its parts begins so.
-
-        One lock taken first by all means that no two verbs can wait for each other in a circle. Rows that refer to the key
-        can still be added meanwhile.
-        """
-        return ApiKey.objects.select_for_update(of=("self",), no_key=True).get(pk=self.pk)
-
-    def _save(self, *fields: str) -> None:
-        self.version += 1
-        self.save(update_fields=[*fields, "version"])
-        self._forget_loaded()
-
-    def _forget_loaded(self) -> None:
-        self._prefetched_objects_cache: dict[str, Any] = {}
+    def _replace_current(self, old: KeySecret, *, by: User, at: dt.datetime) -> None:
+        """Make the next string; the old one stops now, unless its end is set already."""
+        self._retire(self.secrets.filter(pk=old.pk, expires_at=None), at)
+        self._add_secret(number=old.number + 1, by=by, at=at)
+        self.rotated_at = at
 
     def _add_secret(self, *, number: int, by: User | None, at: dt.datetime) -> None:
         string = tokens.make(settings.KEY_PREFIX)
+        place: dict[str, Any] = {
+            "organization": self.organization.public_id, "key": self.public_id, "number": number,
+        }  # fmt: skip
         self.secrets.create(
             number=number,
             digest=vault.digest(string),
-            sealed=vault.seal(string, organization=self.organization.public_id, key=self.public_id, number=number),
+            sealed=None if self._shows_once() else vault.seal(string, **place),
             hint=tokens.hint(string),
             created_at=at,
             created_by=by,
         )
+        self.new_string = string
+        self._forget_loaded()
+
+    def _shows_once(self) -> bool:
+        """Whether the organisation shows keys only once, as of now and not of when this object was loaded."""
+        return Organization.objects.filter(pk=self.organization_id, shows_secrets_once=True).exists()
 
     def current_string(self) -> str:
         """Return the current string without a word in the log: for commands on the server; people use `reveal`."""
@@ -346,34 +352,19 @@ class ApiKey(models.Model):
         products = self.key_products.order_by("product__position", "product__name").values_list(
             "product__name", flat=True
         )
-        return {"name": self.name, "products": list(products), "domains": list(self.allowed_domains)}
+        expiry = self.expires_at.isoformat() if self.expires_at else None
+        return {
+            "name": self.name, "products": list(products), "domains": list(self.allowed_domains), "expiry": expiry,
+        }  # fmt: skip
 
-    def _record(self, verb: str, by: User | None, **details: Any) -> None:
-        AuditEvent.record(verb, organization=self.organization, actor=by, target=self, **details)
+
+def _make_room(organization: Organization) -> None:
+    """Lock the organisation, so that no other key is added meanwhile. Raises Refusal when it has as many as it can."""
+    Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
+    if organization.keys.kept().count() >= settings.KEYS_PER_ORGANIZATION:
+        raise Refusal(f"An organisation can have {settings.KEYS_PER_ORGANIZATION:,} keys. Delete one first.")
 
 
-class KeyProduct(models.Model):
-    """A product that a key is valid for, and its own limit where it has one."""
-
-    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="key_products")
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="key_products")
-    qps_limit = models.PositiveIntegerField(
-        "QPS limit", null=True, blank=True, help_text="Empty: the product's default."
-    )
-
-    class Meta:
-        ordering = ["product__position", "product__name"]
-        constraints = [
-            models.UniqueConstraint(fields=["key", "product"], name="product_once_per_key"),
-            models.CheckConstraint(
-                condition=models.Q(qps_limit=None) | models.Q(qps_limit__gte=1), name="qps_limit_positive"
-            ),
-        ]
-
-    def __str__(self) -> str:
-        return f"{self.product} for {self.key}"
-
-    @property
-    def limit(self) -> int:
-        """Queries per second that are admitted."""
-        return self.qps_limit if self.qps_limit is not None else self.product.default_qps
+def _check_end(expires_at: dt.datetime | None, organization: Organization, *, made_at: dt.datetime) -> None:
+    if not ends.is_allowed(expires_at, organization, made_at):
+        raise OutsidePolicy(f"Keys of your organisation work at most {organization.key_life_days} days.")

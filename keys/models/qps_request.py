@@ -11,7 +11,8 @@ from django.utils import timezone
 from accounts.models import AuditEvent, User
 from dashboard import public_ids
 from keys import notices
-from keys.models.key import ApiKey, KeyProduct
+from keys.models.key import ApiKey
+from keys.models.key_product import KeyProduct
 from keys.models.product import Product
 from keys.refusals import NotInPlan, Refusal
 

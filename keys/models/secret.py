@@ -19,6 +19,12 @@ class KeySecretQuerySet(models.QuerySet["KeySecret"]):
             return self.none()
         return self.filter(digest__in=vault.digests(string))
 
+    def retire_of_deleted(self, before: dt.datetime) -> int:
+        """End the strings of keys that were deleted before a moment for good, and return how many that were."""
+        left = self.filter(key__deleted_at__lt=before, retired_at=None)
+        now = models.Value(timezone.now(), output_field=models.DateTimeField())
+        return left.update(retired_at=models.functions.Least("expires_at", now), sealed=None)
+
 
 class KeySecret(models.Model):
     """One string of a key: current, in grace until `expires_at`, or retired."""

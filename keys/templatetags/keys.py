@@ -1,4 +1,4 @@
-"""What templates about keys may use: audit events in words, code with its placeholder marked."""
+"""What templates about keys may use: code with its placeholder marked."""
 
 from typing import Any
 
@@ -6,17 +6,9 @@ from django import template
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
-from accounts.models import AuditEvent
 from keys.snippets import PLACEHOLDER
-from keys.stories import Story, tell
 
 register = template.Library()
-
-
-@register.filter
-def told(event: AuditEvent) -> Story:
-    """An audit event in words."""
-    return tell(event)
 
 
 @register.filter

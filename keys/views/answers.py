@@ -63,6 +63,21 @@ def changed(request: MemberRequest, key: ApiKey, message: str, *, receipt: str =
     return htmx.announce(htmx.swap(response, f"#{key.public_id}"), message, **{"close-dialog": True})
 
 
+def handed_out(request: MemberRequest, key: ApiKey, message: str, *, receipt: str = "") -> HttpResponse:
+    """Go to the page of a key with a new string, to copy it there; where keys are shown only once, show it in this answer."""
+    if key.new_string and not key.current_secret.sealed:
+        context = {"key": key, "string": key.new_string, "message": message}
+        response = dialog(request, "keys/handed_out.html", context)
+        response["Cache-Control"] = "no-store, private"
+        return response
+    if key.current_secret.sealed:
+        messages.success(request, f"{message} Copy the key and try the test request.")
+    else:
+        messages.warning(request, f"{message} Its key was shown already, once. If it is lost, rotate it.")
+    page = reverse("keys:detail", args=[key.public_id])
+    return redirect(f"{page}?receipt={receipt}" if receipt else page)
+
+
 def gone(request: MemberRequest, key: ApiKey, message: str) -> HttpResponse:
     """Take the key's row out of the list, or go there."""
     if not htmx.comes_from(request, reverse("keys:list")):

@@ -1,15 +1,13 @@
 """Create, edit and delete a key."""
 
-from django.contrib import messages
 from django.http import HttpResponse
-from django.shortcuts import redirect
 
 from accounts.models import Sensitive
 from accounts.requests import MemberRequest
 from accounts.signin.recent import ask_again
 from keys.forms import DeleteForm, KeyForm
 from keys.models import ApiKey
-from keys.views.answers import act, changed, dialog, gone, own_key
+from keys.views.answers import act, changed, dialog, gone, handed_out, own_key
 
 
 def create(request: MemberRequest) -> HttpResponse:
@@ -17,34 +15,34 @@ def create(request: MemberRequest) -> HttpResponse:
     form = KeyForm(request.POST or None, organization=request.organization)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        wanted = {name: data[name] for name in ("name", "billing_type", "products", "allowed_domains")}
+        wanted = {name: data[name] for name in ("name", "billing_type", "products", "allowed_domains", "expires_at")}
+        made: list[ApiKey] = []
 
         def verb() -> str:
-            return ApiKey.create(organization=request.organization, by=request.user, **wanted).public_id
+            made.append(ApiKey.create(organization=request.organization, by=request.user, **wanted))
+            return made[0].public_id
 
         if public_id := act(form, request, verb):
-            made = request.organization.keys.get(
-                public_id=public_id
-            )  # what a repeated submit finds may have another name
-            messages.success(request, f"{made.name} is ready. Copy the key and try the test request.")
-            return redirect("keys:detail", public_id)
+            # What a repeated submit finds may have another name, and its string is not shown again.
+            key = made[0] if made else request.organization.keys.get(public_id=public_id)
+            return handed_out(request, key, f"{key.name} is ready.")
     return dialog(request, "keys/create.html", {}, form=form)
 
 
 def edit(request: MemberRequest, public_id: str) -> HttpResponse:
-    """Change name, products and domains."""
+    """Change name, products, domains and end date."""
     key = own_key(request, public_id)
     form = KeyForm(request.POST or None, organization=request.organization, key=key)
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
-        wanted = {name: data[name] for name in ("version", "name", "products", "allowed_domains")}
+        wanted = {name: data[name] for name in ("version", "name", "products", "allowed_domains", "expires_at")}
 
         def verb() -> str:
             key.edit(by=request.user, **wanted)
             return key.public_id
 
         if act(form, request, verb):
-            is_told = bool({"products", "allowed_domains"} & set(form.changed_data))
+            is_told = bool({"products", "allowed_domains", "ends_on"} & set(form.changed_data))
             key.refresh_from_db()
             return changed(request, key, f"{key.name} is saved.", receipt="edited" if is_told else "")
     return dialog(request, "keys/edit.html", {"key": key}, form=form)

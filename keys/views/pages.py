@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 
 from accounts.requests import MemberRequest
 from dashboard import htmx
-from keys import queries, receipts, tokens
+from keys import ends, queries, receipts, tokens
 from keys.pasted import holds_key
 from keys.snippets import test_requests
 from keys.views.answers import own_key
@@ -50,6 +50,7 @@ def detail(request: MemberRequest, public_id: str) -> HttpResponse:
         "secrets": key.secrets.select_related("created_by"),
         "limits": queries.limits(key),
         "events": queries.history(key),
+        "is_outside_policy": not ends.is_allowed(key.expires_at, request.organization, key.current_secret.created_at),
         "snippets": test_requests(settings.GATEWAY_URL, key.allowed_domains),
     }
     if what := request.GET.get("receipt"):

@@ -103,7 +103,10 @@ def _rotated(request: MemberRequest, key: ApiKey) -> HttpResponse:
         "key": key,
         **queries.one_row(key),
         "in_list": htmx.comes_from(request, reverse("keys:list")),
+        "string": "" if key.current_secret.sealed else key.new_string,
         "tab": "keys",
         **receipts.shown(key, "retired"),
     }
-    return htmx.render(request, "keys/rotated.html", "dialog", context)
+    response = htmx.render(request, "keys/rotated.html", "dialog", context)
+    response["Cache-Control"] = "no-store, private"
+    return response

@@ -146,4 +146,4 @@ def test_the_main_job_needs_no_script(tab, demo):
     expect(page.locator("li.key-row")).to_have_count(0)
     page.get_by_role("button", name="Your account").click()
     page.get_by_role("button", name="Sign out").click()
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()

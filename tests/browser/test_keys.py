@@ -34,7 +34,7 @@ def test_the_menu_by_mouse_swaps_the_changed_row_alone(tab, ada, make_key):
         row(page, key_id).evaluate("node => node.dataset.mark = 'here since the page came'")
     menu(page, "Mouse one").click()
     items = page.locator(f"#menu-{first}").get_by_role("link")
-    expect(items).to_have_text(["Edit", "Rotate", "Manage QPS", "Delete"])
+    expect(items).to_have_text(["Edit", "Rotate", "Manage QPS", "Disable", "Delete"])
     page.keyboard.press("Escape")
     expect(page.locator(f"#menu-{first}")).to_be_hidden()
     expect(menu(page, "Mouse one")).to_be_focused()
@@ -156,7 +156,7 @@ def test_qps_is_requested_and_withdrawn(tab, ada, make_key):
 def test_other_plans_are_not_offered_qps(tab, hanna):
     page = tab(hanna, "/keys/")
     menu(page, "Freight board").click()
-    expect(page.locator(".menu:popover-open").get_by_role("link")).to_have_text(["Edit", "Rotate", "Delete"])
+    expect(page.locator(".menu:popover-open").get_by_role("link")).to_have_text(["Edit", "Rotate", "Disable", "Delete"])
 
 
 def test_deleting_a_key_in_use_asks_for_its_name(tab, ada, demo, make_key):
@@ -267,7 +267,7 @@ def test_who_signed_out_in_another_tab_is_led_to_the_sign_in_and_back(tab, demo)
     def sign_in() -> None:
         page.get_by_label("E-mail").fill(someone["email"])
         page.get_by_label("Password").fill(someone["password"])
-        page.get_by_role("button", name="Sign in").click()
+        page.get_by_role("button", name="Sign in", exact=True).click()
         expect(page).to_have_url(re.compile(r"/keys/\?sort=name$"))
 
     sign_in()
@@ -275,9 +275,9 @@ def test_who_signed_out_in_another_tab_is_led_to_the_sign_in_and_back(tab, demo)
     other.goto("/keys/")
     other.get_by_role("button", name="Your account").click()
     other.get_by_role("button", name="Sign out").click()
-    expect(other.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(other.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
     menu(page, "Rider app").click()
     page.get_by_role("link", name="Edit", exact=True).locator("visible=true").click()
-    expect(page.get_by_role("heading", name="Sign in")).to_be_visible()
+    expect(page.get_by_role("heading", name="Sign in", exact=True)).to_be_visible()
     sign_in()
     expect(page.get_by_role("heading", name="Rider app")).to_be_visible()

@@ -108,12 +108,12 @@ def test_all_keys_that_a_search_found_are_disabled_when_all_are_chosen(cast, sam
 
 
 def test_disabling_reports_what_was_disabled_or_deleted_already(cast, sam):
-    cast.key.disable(by=cast.ada, reason="Leaked")
+    cast.key.disable(by=cast.sam, reason="Leaked", as_staff=True)
     gone = KeyFactory(organization=cast.northwind, name="Gone")
     gone.mark_deleted(by=cast.ada)
     page = act(sam, "disable_chosen", cast.key, cast.other_key, gone, answered="1", reason="Abuse")
     assert "1 key is disabled." in page
-    assert "1 of the chosen were disabled already and keep their reason." in page
+    assert "1 of the chosen were disabled by staff already and keep their reason." in page
     assert f"Gone ({gone.public_id}): This key has been deleted." in page
     cast.key.refresh_from_db()
     assert cast.key.disabled_reason == "Leaked"

@@ -18,8 +18,8 @@ from hypothesis.stateful import RuleBasedStateMachine, invariant, precondition, 
 from gateway import verdict
 from gateway.rules import Catalogue, Organization, Product, Rules
 from keys import vault
-from keys.models import ApiKey
-from keys.refusals import Refusal, StaleVersion
+from keys.models import ApiKey, KeySecret
+from keys.refusals import DisabledByStaff, Refusal, StaleVersion
 from tests import factories
 
 HOUR = dt.timedelta(hours=1)
@@ -48,7 +48,7 @@ def gateways_word(key: ApiKey, string: str, now: dt.datetime) -> str:
 
 
 class LifeOfAKey(RuleBasedStateMachine):
-    """Create, rotate, retire, extend, disable, enable, expire, delete, and time."""
+    """Create, rotate, retire, extend, disable, enable, expire, delete, undelete, keep house, and time."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -56,10 +56,17 @@ class LifeOfAKey(RuleBasedStateMachine):
         self.atomic.__enter__()
         self.clock = time_machine.travel(START, tick=False)
         self.traveller = self.clock.start()
-        self.key = factories.KeyFactory(expires_at=START + 400 * HOUR)
+        self.ends_at: dt.datetime | None = START + 400 * HOUR
+        self.key = factories.KeyFactory(expires_at=self.ends_at)
         self.by = self.key.created_by
-        self.issued = [Issued(self.key.current_string())]
-        self.disabled = self.deleted = False
+        self.issued = [Issued(self.key.new_string)]
+        self.disabled = self.disabled_by_staff = False
+        self.has_copy = True
+        self.deleted_at: dt.datetime | None = None
+
+    @property
+    def deleted(self) -> bool:
+        return self.deleted_at is not None
 
     def teardown(self) -> None:
         self.clock.stop()
@@ -79,7 +86,12 @@ class LifeOfAKey(RuleBasedStateMachine):
             old.ends_at = now
         self.key.rotate(by=self.by, version=self.key.version, delay=hours * HOUR)
         self.issued[-1].ends_at = now + hours * HOUR
-        self.issued.append(Issued(self.key.current_string()))
+        self.issue()
+
+    def issue(self) -> None:
+        self.issued.append(Issued(self.key.new_string))
+        self.has_copy = True
+        assert self.key.current_string() == self.key.new_string
 
     @rule(hours=st.sampled_from([-1, 721]))
     @precondition(lambda self: not self.deleted)
@@ -113,28 +125,77 @@ class LifeOfAKey(RuleBasedStateMachine):
         else:
             self.refused(act)
 
-    @rule()
+    @rule(hours=st.sampled_from([None, -1, 2, 100, 2000]))
     @precondition(lambda self: not self.deleted)
-    def disable(self) -> None:
-        self.key.disable(by=self.by, reason="incident")
-        self.disabled = True
+    def move_the_end(self, hours: int | None) -> None:
+        self.ends_at = None if hours is None else timezone.now() + hours * HOUR
+        self.key.edit(
+            by=self.by, version=self.key.version, name="Moved", products=self.key.products.all(), allowed_domains=[],
+            expires_at=self.ends_at,
+        )  # fmt: skip
 
-    @rule()
+    @rule(as_staff=st.booleans())
     @precondition(lambda self: not self.deleted)
-    def enable(self) -> None:
-        self.key.enable(by=self.by)
-        self.disabled = False
+    def disable(self, as_staff: bool) -> None:
+        self.key.disable(by=self.by, reason="incident", as_staff=as_staff)
+        self.disabled, self.disabled_by_staff = True, self.disabled_by_staff or as_staff
+
+    @rule(as_staff=st.booleans())
+    @precondition(lambda self: not self.deleted)
+    def enable(self, as_staff: bool) -> None:
+        if self.disabled_by_staff and not as_staff:
+            self.refused(lambda: self.key.enable(by=self.by), DisabledByStaff)
+            return
+        self.key.enable(by=self.by, as_staff=as_staff)
+        self.disabled = self.disabled_by_staff = False
 
     @rule()
     def delete(self) -> None:
         self.key.mark_deleted(by=self.by)
-        self.deleted = True
+        if not self.deleted:
+            self.deleted_at, self.has_copy = timezone.now(), False
+            if old := self.in_grace():
+                old.ends_at = timezone.now()
+
+    @rule(with_old_string=st.booleans())
+    @precondition(lambda self: self.deleted)
+    def undelete(self, with_old_string: bool) -> None:
+        def act() -> None:
+            self.key.undelete(by=self.by, version=self.key.version, with_old_string=with_old_string)
+
+        now = timezone.now()
+        is_expired = self.ends_at is not None and self.ends_at <= now
+        if now >= self.deleted_at + dt.timedelta(days=30) or (with_old_string and is_expired):
+            self.refused(act)
+            return
+        act()
+        self.deleted_at = None
+        if not with_old_string:
+            self.issued[-1].ends_at = now
+            self.issue()
+
+    @rule()
+    @precondition(lambda self: not self.deleted)
+    def undelete_what_is_there(self) -> None:
+        self.refused(lambda: self.key.undelete(by=self.by, version=self.key.version))
+
+    @rule()
+    def keep_house(self) -> None:
+        over = self.deleted and self.deleted_at < timezone.now() - dt.timedelta(days=30)
+        ended = KeySecret.objects.retire_of_deleted(timezone.now() - dt.timedelta(days=30))
+        assert ended == (over and self.issued[-1].ends_at is None)
+        if over and self.issued[-1].ends_at is None:
+            self.issued[-1].ends_at = timezone.now()
 
     @rule()
     @precondition(lambda self: self.deleted)
     def act_on_a_deleted_key(self) -> None:
-        self.refused(lambda: self.key.rotate(by=self.by, version=self.key.version))
+        version = self.key.version
+        self.refused(lambda: self.key.rotate(by=self.by, version=version))
         self.refused(lambda: self.key.reveal(by=self.by))
+        self.refused(lambda: self.key.disable(by=self.by))
+        self.refused(lambda: self.key.enable(by=self.by, as_staff=True))
+        self.refused(lambda: self.key.edit(by=self.by, version=version, name="x", products=[], allowed_domains=[]))
 
     @rule(minutes=st.sampled_from([1, 59, 60, 61, 180, 1440, 4320, 20_000]))
     def wait(self, minutes: int) -> None:
@@ -154,7 +215,7 @@ class LifeOfAKey(RuleBasedStateMachine):
             expected = "ok"
             if self.deleted:
                 expected = "deleted_key"
-            elif (each.ends_at is not None and each.ends_at <= now) or now >= START + 400 * HOUR:
+            elif (each.ends_at is not None and each.ends_at <= now) or (self.ends_at and self.ends_at <= now):
                 expected = "expired_key"
             elif self.disabled:
                 expected = "disabled_key"
@@ -164,7 +225,7 @@ class LifeOfAKey(RuleBasedStateMachine):
     def ended_strings_have_no_copy_and_numbers_are_dense(self) -> None:
         secrets = list(self.key.secrets.order_by("number"))
         assert [secret.number for secret in secrets] == list(range(1, len(self.issued) + 1))
-        assert [secret.sealed is not None for secret in secrets] == [False] * (len(secrets) - 1) + [True]
+        assert [secret.sealed is not None for secret in secrets] == [False] * (len(secrets) - 1) + [self.has_copy]
 
 
 def test_every_string_ever_issued_is_judged_as_an_oracle_does(db):

@@ -33,11 +33,17 @@ def test_a_row_shows_everything_about_a_key(cast, ada):
     assert string_of(key) not in ada.get("/keys/").source
 
 
-def test_the_menu_has_four_items_and_works_as_links(cast, ada):
+def test_the_menu_has_five_items_and_works_as_links(cast, ada):
     key = row(ada.get("/keys/"), cast.key)
     assert key.cssselect("button[popovertarget]")[-1].get("aria-label") == "Actions for Fleet tracking"
     links = key.cssselect(".key-menu a")
-    assert [" ".join(link.text_content().split()) for link in links] == ["Edit", "Rotate", "Manage QPS", "Delete"]
+    assert [" ".join(link.text_content().split()) for link in links] == [
+        "Edit",
+        "Rotate",
+        "Manage QPS",
+        "Disable",
+        "Delete",
+    ]
     for link in links:
         assert ada.get(link.get("href")).status == 200
 

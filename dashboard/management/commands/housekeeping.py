@@ -12,7 +12,8 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Organization
 from analytics.models import RequestRecord, UsageDay, UsageError, UsageGap, UsageHour, UsageMinute
-from keys.models import GatewayAck, GatewayChange, GatewayNode, Submission
+from keys.models import GatewayAck, GatewayChange, GatewayNode, KeySecret, Submission
+from keys.models.key import UNDELETE
 from notices.models import Letter, Notice
 
 BATCH = 10_000
@@ -42,7 +43,7 @@ class Command(BaseCommand):
     help = __doc__
 
     def handle(self, *args: Any, **options: Any) -> None:
-        """Delete what is older than it is kept and say how much that was."""
+        """Delete what is older than it is kept, end what cannot come back, and say how much that was."""
         now = timezone.now()
         for organization in Organization.objects.past_undo():
             _remove(organization)
@@ -50,6 +51,8 @@ class Command(BaseCommand):
         for model, column, kept in KEPT:
             if gone := _delete_before(model, column, now - kept):
                 self.stdout.write(f"{model._meta.db_table}: {gone:,} rows")
+        if ended := KeySecret.objects.retire_of_deleted(now - UNDELETE):
+            self.stdout.write(f"{ended:,} strings of keys that were deleted {UNDELETE.days} days ago never come back")
 
 
 def _remove(organization: Organization) -> None:

@@ -68,6 +68,8 @@ def _targets() -> list[tuple[str, str, str]]:
     found = []
     keys = ApiKey.objects.kept().select_related("organization").prefetch_related("secrets", "products")
     for key in keys:
+        if key.current_secret.sealed is None:
+            continue  # no copy of its string is kept
         domain = key.allowed_domains[0].replace("*.", "www.") if key.allowed_domains else ""
         for product in key.products.all():
             found += [(key.current_string(), path, domain) for path in PATHS.get(product.code, ())]

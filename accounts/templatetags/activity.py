@@ -1,0 +1,17 @@
+"""The audit log in templates."""
+
+import datetime as dt
+
+from django import template
+
+from accounts import stories
+from accounts.models import AuditEvent
+
+register = template.Library()
+
+
+@register.simple_tag(takes_context=True)
+def story(context: template.Context, event: AuditEvent) -> stories.Story:
+    """An audit event in words, days in the organisation's zone."""
+    organization = context.get("organization")
+    return stories.tell(event, organization.zone if organization else dt.UTC)

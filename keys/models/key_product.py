@@ -1,0 +1,32 @@
+"""What a key is valid for, with which limits."""
+
+from django.db import models
+
+from keys.models.product import Product
+
+
+class KeyProduct(models.Model):
+    """A product that a key is valid for, and its own limit where it has one."""
+
+    key = models.ForeignKey("keys.ApiKey", on_delete=models.CASCADE, related_name="key_products")
+    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="key_products")
+    qps_limit = models.PositiveIntegerField(
+        "QPS limit", null=True, blank=True, help_text="Empty: the product's default."
+    )
+
+    class Meta:
+        ordering = ["product__position", "product__name"]
+        constraints = [
+            models.UniqueConstraint(fields=["key", "product"], name="product_once_per_key"),
+            models.CheckConstraint(
+                condition=models.Q(qps_limit=None) | models.Q(qps_limit__gte=1), name="qps_limit_positive"
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.product} for {self.key}"
+
+    @property
+    def limit(self) -> int:
+        """Queries per second that are admitted."""
+        return self.qps_limit if self.qps_limit is not None else self.product.default_qps
