@@ -88,6 +88,7 @@ MIDDLEWARE = [
     "accounts.access.control",
     "dashboard.middleware.private_pages",
     "dashboard.middleware.htmx_redirects",
+    "accounts.middleware.only_looks",
 ]
 ROOT_URLCONF = "dashboard.urls"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # so that templates/django/forms/field.html is ours

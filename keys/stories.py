@@ -77,7 +77,9 @@ def _rotated(event: AuditEvent, before: Facts, after: Facts) -> Tale:
 
 def _qps(word: str, icon: str) -> Any:
     def tale(event: AuditEvent, before: Facts, after: Facts) -> Tale:
-        what = f"{word} {after['requested']:,} QPS for {after['product']}"
+        what = f"{word} {after.get('granted', after['requested']):,} QPS for {after['product']}"
+        if "granted" in after:
+            what += f" instead of the {after['requested']:,} that were asked for"
         note = f"“{after['note']}” " if after.get("note") else ""
         return icon, what, f"{note}Before: {before['current']:,}"
 
@@ -103,5 +105,8 @@ _TALES: dict[str, Any] = {
     "qps.rejected": _qps("rejected", "close"),
     "qps.withdrawn": _qps("withdrew the request for", "close"),
     "support.viewed": lambda event, before, after: ("user", "looked at the key", ""),
+    "support.searched": lambda event, before, after: ("search", "searched", event.target_label),
+    "support.visit_started": lambda event, before, after: ("user", "began to view the dashboard as this customer", ""),
+    "support.visit_ended": lambda event, before, after: ("user", "stopped viewing the dashboard", after.get("why", "")),
     "support.traced": lambda event, before, after: ("user", "looked up a request", after.get("tracking_id", "")),
 }

@@ -4,8 +4,10 @@ import datetime as dt
 import zoneinfo
 from typing import Self
 
+from django.contrib.postgres.indexes import OpClass
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -51,6 +53,7 @@ class Organization(models.Model):
     class Meta:
         verbose_name = "organisation"
         ordering = ["name", "pk"]
+        indexes = [models.Index(OpClass(Lower("name"), name="text_pattern_ops"), name="organization_by_name")]
 
     def __str__(self) -> str:
         return self.name

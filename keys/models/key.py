@@ -7,7 +7,9 @@ from typing import Any, Self
 
 from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models, transaction
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Organization, Plan, User
@@ -87,6 +89,8 @@ class ApiKey(models.Model):
             models.Index(
                 fields=["organization", "-created_at"], name="keys_of_organization", condition=models.Q(deleted_at=None)
             ),
+            models.Index(OpClass(Lower("name"), name="text_pattern_ops"), name="keys_by_name"),
+            GinIndex(fields=["allowed_domains"], name="keys_by_domain"),
         ]
 
     def __str__(self) -> str:
