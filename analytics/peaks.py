@@ -27,15 +27,19 @@ class Peaks:
 
 
 _PEAKS = """
-WITH minutes AS (
-    SELECT u.key_id, u.product_id, u.minute, max(u.peak_qps) AS peak, sum(u.requests) AS requests, sum(u.over_qps) AS breaches
-    FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (key_id, product_id)
-    JOIN usage_minute u USING (key_id, product_id)
-    WHERE u.minute >= %s
-    GROUP BY 1, 2, 3
-)
-SELECT key_id, product_id, percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY peak), max(peak), sum(requests), sum(breaches), count(*)
-FROM minutes GROUP BY 1, 2
+SELECT wanted.key_id, wanted.product_id, found.percentiles, found.highest, found.requests, found.breaches, found.minutes
+FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (key_id, product_id)
+CROSS JOIN LATERAL (
+    SELECT percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY peak) AS percentiles,
+           max(peak) AS highest, sum(requests) AS requests, sum(breaches) AS breaches, count(*) AS minutes
+    FROM (
+        SELECT max(peak_qps) AS peak, sum(requests) AS requests, sum(over_qps) AS breaches
+        FROM usage_minute u
+        WHERE u.key_id = wanted.key_id AND u.product_id = wanted.product_id AND u.minute >= %s
+        GROUP BY u.minute
+    ) AS of_minute
+) AS found
+WHERE found.minutes > 0
 """
 _DAYS = """
 SELECT extract(day FROM %(until)s::timestamptz - minute)::int AS ago, max(peak_qps)

@@ -62,7 +62,7 @@ def queue(number: str) -> tuple[Page[QpsRequest], tuple[QueueLine, ...]]:
 
 def decided() -> QuerySet[QpsRequest]:
     """Return what was decided last."""
-    done = QpsRequest.objects.filter(decided_at__isnull=False).exclude(state=QpsRequest.State.WITHDRAWN)
+    done = QpsRequest.objects.filter(state__in=(QpsRequest.State.APPROVED, QpsRequest.State.REJECTED))
     return done.select_related("key__organization", "product", "decided_by").order_by("-decided_at")[:SHOWN_DECIDED]
 
 

@@ -22,4 +22,12 @@ class Migration(migrations.Migration):
             "qpsrequest",
             models.Index(condition=models.Q(state="pending"), fields=["created_at", "id"], name="qps_requests_waiting"),
         ),
+        AddIndexConcurrently(
+            "qpsrequest",
+            models.Index(
+                condition=models.Q(state__in=["approved", "rejected"]),
+                fields=["-decided_at"],
+                name="qps_requests_decided",
+            ),
+        ),
     ]

@@ -81,7 +81,12 @@ class QpsRequest(models.Model):
             ),
         ]
         indexes = [
-            models.Index(fields=["created_at", "id"], name="qps_requests_waiting", condition=models.Q(state="pending"))
+            models.Index(fields=["created_at", "id"], name="qps_requests_waiting", condition=models.Q(state="pending")),
+            models.Index(
+                fields=["-decided_at"],
+                name="qps_requests_decided",
+                condition=models.Q(state__in=["approved", "rejected"]),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -129,6 +134,8 @@ class QpsRequest(models.Model):
             if not self.key.organization.is_enterprise:
                 raise NotInPlan(f"{self.key.organization} no longer has the plan Enterprise; reject the request.")
             limit = self.requested if granted is None else granted
+            if not 1 <= limit <= MAX_QPS:
+                raise Refusal(f"A limit is between 1 and {MAX_QPS:,}.")
             self._decide(self.State.APPROVED, by=by, note=note, at=at, as_staff=True, granted=limit)
             changed = KeyProduct.objects.filter(key=self.key, product=self.product).update(qps_limit=limit)
             if not changed:
