@@ -86,6 +86,11 @@ def _qps(word: str, icon: str) -> Any:
     return tale
 
 
+def _viewed(event: AuditEvent, before: Facts, after: Facts) -> Tale:
+    what = {"key": "key", "org": "organisation", "user": "person"}[event.target_id.partition("_")[0]]
+    return "user", f"looked at the {what}", "" if what == "key" else event.target_label
+
+
 _TALES: dict[str, Any] = {
     "key.created": _created,
     "key.edited": _edited,
@@ -104,8 +109,8 @@ _TALES: dict[str, Any] = {
     "qps.approved": _qps("approved", "gauge"),
     "qps.rejected": _qps("rejected", "close"),
     "qps.withdrawn": _qps("withdrew the request for", "close"),
-    "support.viewed": lambda event, before, after: ("user", "looked at the key", ""),
-    "support.searched": lambda event, before, after: ("search", "searched", event.target_label),
+    "support.viewed": _viewed,
+    "support.searched": lambda event, before, after: ("search", f"searched for “{event.target_label}”", ""),
     "support.visit_started": lambda event, before, after: ("user", "began to view the dashboard as this customer", ""),
     "support.visit_ended": lambda event, before, after: ("user", "stopped viewing the dashboard", after.get("why", "")),
     "support.traced": lambda event, before, after: ("user", "looked up a request", after.get("tracking_id", "")),

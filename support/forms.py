@@ -63,8 +63,8 @@ class DecisionForm(ActionForm):
         label="New limit",
         min_value=1,
         max_value=MAX_QPS,
-        required=False,
         help_text="What was asked for, or another value.",
+        error_messages={"required": "Say which limit the key gets."},
         widget=forms.NumberInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
     )
     note = forms.CharField(
@@ -80,13 +80,11 @@ class DecisionForm(ActionForm):
     def __init__(self, *args: Any, wish: QpsRequest, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["granted"].initial = wish.requested
+        self.fields["granted"].required = self.data.get("decision") != "reject"
 
     def clean(self) -> dict[str, Any]:
-        """Ask for the limit of an approval and for the reason of a rejection."""
+        """Ask for the reason of a rejection."""
         cleaned = super().clean() or {}
-        decision = cleaned.get("decision")
-        if decision == "approve" and cleaned.get("granted") is None and "granted" not in self.errors:
-            self.add_error("granted", "Say which limit the key gets.")
-        if decision == "reject" and not cleaned.get("note") and "note" not in self.errors:
+        if cleaned.get("decision") == "reject" and not cleaned.get("note") and "note" not in self.errors:
             self.add_error("note", "Say why, and what to do instead.")
         return cleaned

@@ -78,7 +78,7 @@ class RequestLine:
 
 @dataclass(frozen=True, slots=True)
 class HistoryLine:
-    """What happened; `actor` is the e-mail address that the customer does not see of staff."""
+    """What happened to what; `actor` is the e-mail address that the customer does not see of staff."""
 
     story: Story
     actor: str
@@ -195,6 +195,8 @@ def history(which: Q, *, with_looks: bool = False) -> tuple[HistoryLine, ...]:
     if not with_looks:
         events = events.exclude(verb__startswith="support.")
     return tuple(
-        HistoryLine(tell(event), event.actor_label, event.as_staff, event.at, event.target_label)
+        HistoryLine(
+            tell(event), event.actor_label, event.as_staff, event.at, event.target_label if event.target_id else ""
+        )
         for event in events[:SHOWN_EVENTS]
     )
