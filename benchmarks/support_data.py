@@ -54,6 +54,8 @@ FROM bench_key k, keys_product p WHERE p.code = 'search' AND n <= %(waiting)s * 
 INSERT INTO usage_minute (organization_id, key_id, product_id, minute, secret_number, requests, over_qps, errors_4xx, errors_5xx, peak_qps, duration_ms_sum, duration_count)
 SELECT k.organization_id, k.id, p.id, date_trunc('minute', now()) - m * interval '1 minute', 1, 60, 0, 0, 0, (k.n * 7 + m) %% 40, 0, 0
 FROM bench_key k, keys_product p, generate_series(1, %(minutes)s) AS m WHERE p.code IN ('map-display', 'search') AND k.n <= %(waiting)s;
+INSERT INTO usage_hour (organization_id, key_id, product_id, hour, requests, over_qps, errors_4xx, errors_5xx, peak_qps, duration_ms_sum, duration_count)
+SELECT organization_id, key_id, product_id, date_trunc('hour', minute), sum(requests), 0, 0, 0, max(peak_qps), 0, 0 FROM usage_minute GROUP BY 1, 2, 3, 4;
 """
 
 

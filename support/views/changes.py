@@ -3,17 +3,14 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
-from django.views.decorators.http import require_http_methods
 
 from accounts.requests import PersonRequest
 from dashboard import htmx
 from keys.refusals import Refusal
-from support import access, find
+from support import find
 from support.forms import ReasonForm
 
 
-@access.staff_who_may(access.KEYS)
-@require_http_methods(["GET", "HEAD", "POST"])
 def disable(request: PersonRequest, public_id: str) -> HttpResponse:
     """Have every request with the key refused, with a reason that the customer reads."""
     key = find.key(public_id)
@@ -29,8 +26,6 @@ def disable(request: PersonRequest, public_id: str) -> HttpResponse:
     return _dialog(request, "support/disable.html", form, key=key)
 
 
-@access.staff_who_may(access.KEYS)
-@require_http_methods(["GET", "HEAD", "POST"])
 def enable(request: PersonRequest, public_id: str) -> HttpResponse:
     """Let a disabled key work again."""
     key = find.key(public_id)
@@ -45,11 +40,9 @@ def enable(request: PersonRequest, public_id: str) -> HttpResponse:
     return _dialog(request, "support/enable.html", None, key=key)
 
 
-@access.staff_who_may(access.ORGANIZATIONS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def suspend(request: PersonRequest, public_id: str) -> HttpResponse:
+def suspend(request: PersonRequest, customer_id: str) -> HttpResponse:
     """Have every request with every key of the customer refused, with a reason that the customer reads."""
-    customer = find.organization(public_id)
+    customer = find.organization(customer_id)
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         customer.suspend(by=request.user, reason=form.cleaned_data["reason"])
@@ -58,11 +51,9 @@ def suspend(request: PersonRequest, public_id: str) -> HttpResponse:
     return _dialog(request, "support/suspend.html", form, customer=customer)
 
 
-@access.staff_who_may(access.ORGANIZATIONS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def resume(request: PersonRequest, public_id: str) -> HttpResponse:
+def resume(request: PersonRequest, customer_id: str) -> HttpResponse:
     """Undo a suspension."""
-    customer = find.organization(public_id)
+    customer = find.organization(customer_id)
     if request.method == "POST":
         customer.resume(by=request.user)
         messages.success(request, f"{customer} is no longer suspended. Its requests pass within a second.")

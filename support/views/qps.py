@@ -4,18 +4,14 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
-from django.views.decorators.http import require_http_methods, require_safe
 
 from accounts.requests import PersonRequest
-from keys import notices
 from keys.models import QpsRequest, Submission
 from keys.refusals import Refusal
-from support import access, audit, find, qps
+from support import audit, find, qps
 from support.forms import DecisionForm
 
 
-@access.staff_who_may(access.QPS)
-@require_safe
 def queue(request: PersonRequest) -> HttpResponse:
     """Show what waits, the oldest first, beside the measured peaks."""
     page, waiting = qps.queue(request.GET.get("page", "1"))
@@ -23,24 +19,22 @@ def queue(request: PersonRequest) -> HttpResponse:
     return render(request, "support/qps_queue.html", context)
 
 
-@access.staff_who_may(access.QPS)
-@require_http_methods(["GET", "HEAD", "POST"])
-def decide(request: PersonRequest, public_id: str) -> HttpResponse:
+def decide(request: PersonRequest, request_id: str) -> HttpResponse:
     """Show what the decision rests on; approve, with the value that was asked for or another, or reject."""
-    wish = find.qps_request(public_id)
+    wish = find.qps_request(request_id)
     audit.note_look(wish.key, request.user, organization=wish.key.organization)
     form = DecisionForm(request.POST if request.method == "POST" else None, wish=wish)
     if form.is_valid() and _act(request, wish, form):
         wish.refresh_from_db()
         messages.success(request, f"{wish} for {wish.key}: {wish.get_state_display().lower()}.")
         return redirect("support:qps_queue")
-    fresh = find.qps_request(public_id)  # what a refusal rests on may have changed meanwhile
+    fresh = find.qps_request(request_id)  # what a refusal rests on may have changed meanwhile
     context = {"tab": "support", "found": qps.decision_page(fresh), "form": form}
     return render(request, "support/qps_request.html", context, status=422 if form.is_bound else 200)
 
 
 def _act(request: PersonRequest, wish: QpsRequest, form: DecisionForm) -> bool:
-    """Decide once per form; a refusal becomes an error of the form. The requester is told after the commit."""
+    """Decide once per form; a refusal becomes an error of the form."""
     data = form.cleaned_data
     try:
         with transaction.atomic():
@@ -51,7 +45,6 @@ def _act(request: PersonRequest, wish: QpsRequest, form: DecisionForm) -> bool:
                 wish.approve(by=request.user, granted=data["granted"], note=data["note"])
             else:
                 wish.reject(by=request.user, note=data["note"])
-            transaction.on_commit(lambda: notices.tell_decisions([wish]), robust=True)
     except Refusal as refusal:
         form.add_error(None, str(refusal))
         return False

@@ -23,6 +23,7 @@ BIG = {
     "keys_qpsrequest",
     "request_log",
     "usage_day",
+    "usage_hour",
     "usage_minute",
 }
 

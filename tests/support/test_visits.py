@@ -60,6 +60,7 @@ def test_every_page_of_the_customer_opens_under_a_banner(cast, visitor):
             assert page.one(".visit form").get("action") == "/support/end-visit/"
     assert "Fleet tracking" in visitor.get("/keys/")
     assert "Other Maps" not in visitor.get("/keys/").source
+    assert visitor.get("/")["Location"] == "/keys/"
 
 
 def test_the_visitor_sees_hints_and_nothing_to_act_with(cast, visitor):

@@ -15,7 +15,7 @@ from keys.models import ApiKey, QpsRequest
 from notices import outbox
 from notices.models import Notice
 from tests.factories import Cast, KeyFactory, UserFactory, join, products
-from tests.support.staff import staff_with
+from tests.support.staff import log_request, staff_with
 
 
 @dataclass(frozen=True)
@@ -26,6 +26,7 @@ class Things:
     key: ApiKey
     qps_request: QpsRequest
     notice: Notice
+    tracking_id: str
 
     @property
     def named(self) -> dict[str, str]:
@@ -109,7 +110,8 @@ def _things(organization: Organization, key: ApiKey, owner: User) -> Things:
     wish = QpsRequest.submit(key=key, product=product, requested=70, reason=f"Trucks for {key}", by=owner)
     KeyFactory(organization=organization, name="Fleet tracking, second" if key.name == "Fleet tracking" else "Spare")
     outbox.post("organization.changed", organization=organization, people=[owner], context={"what": f"New: {key}"})
-    return Things(organization, key, wish, Notice.objects.get(person=owner))
+    log_request(key, tracking_id=f"trace-{key.pk}")
+    return Things(organization, key, wish, Notice.objects.get(person=owner), f"trace-{key.pk}")
 
 
 def rows_of(organization: Organization) -> Iterator[QuerySet[Model]]:
