@@ -4,7 +4,7 @@ from django.db import migrations, models
 
 
 class Migration(migrations.Migration):
-    dependencies = [("keys", "0004_gateway_ack")]
+    dependencies = [("keys", "0005_chaos_policy_lines")]
     operations = [
         migrations.AddField(
             "qpsrequest", "granted", models.PositiveIntegerField(null=True, verbose_name="granted QPS")
