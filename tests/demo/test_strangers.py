@@ -88,7 +88,7 @@ def test_another_customers_owner_gets_404(demo, hanna, ada, theirs, pattern):
 
 
 def test_their_keys_are_in_no_list_search_or_figure(hanna, theirs):
-    key_id = theirs["key"]
+    key_id = theirs["public_id"]
     assert key_id not in hanna.key_ids().values()
     assert "No key matches" in hanna.open(f"/keys/?q={key_id}")
     for url in ("/analytics/", "/analytics/breaches/", "/analytics/errors/", "/analytics/usage.csv"):
@@ -107,16 +107,16 @@ def test_support_and_admin_are_not_there_for_customers(hanna):
 
 def test_who_is_not_signed_in_is_asked_to(demo, theirs):
     nobody = Person(demo)
-    for url in ("/keys/", f"/keys/{theirs['key']}/edit/", "/analytics/", "/analytics/usage.csv", "/support/"):
+    for url in ("/keys/", f"/keys/{theirs['public_id']}/edit/", "/analytics/", "/analytics/usage.csv", "/support/"):
         page = nobody.get(url)
         assert page.status == 302, url
         assert page["Location"].startswith("/accounts/login/?next=/"), url
 
 
 def test_their_key_is_still_as_it_was(demo, ada, theirs):
-    string = ada.reveal(theirs["key"])
+    string = ada.reveal(theirs["public_id"])
     application = Caller(demo.gateway_port)
     assert application.ask(SEARCH, x_api_key=string, referer="https://dispatch.northwind.example/").status == 200
     assert application.ask(SEARCH, x_api_key=string).code == "domain_not_allowed"
-    waiting = [row for row in ada.open(f"/keys/{theirs['key']}/qps/").texts("table tbody tr") if "waiting" in row]
+    waiting = [row for row in ada.open(f"/keys/{theirs['public_id']}/qps/").texts("table tbody tr") if "waiting" in row]
     assert len(waiting) == 1
