@@ -1,25 +1,41 @@
-"""Which organisation a request is about."""
+"""Which organisation a request is about, and what staff may not do while they view it as a customer."""
 
 from collections.abc import Callable
 from typing import Any
 
+from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
+from django.urls import Resolver404, resolve
 from django.utils import timezone
 
+from accounts import visits
+
 SESSION_KEY = "organization"
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
+STAFFS_OWN = ("/support/", "/admin/")
+"""Where staff stay who they are, also during a visit."""
+STILL_SENT = frozenset({"support:end_visit", "account_logout", "admin:logout"})
+"""What may be sent during a visit: its end."""
 
 
-def organization(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
-    """Set `request.memberships`, `request.membership` and `request.organization`, read anew for every request.
+def organization(get_response: GetResponse) -> GetResponse:
+    """Set `request.memberships`, `request.membership`, `request.organization` and `request.visit`, read anew for every request.
 
     A person with several organisations works in the one chosen last, or in the one that the address names; rights that
     end are gone with the next request.
+    Staff who view a customer's dashboard are a viewer there, and nothing else anywhere.
     """
 
     def middleware(request: Any) -> HttpResponse:
-        request.memberships, request.membership, request.organization = [], None, None
+        request.memberships, request.membership, request.organization, request.visit = [], None, None, None
         if request.user.is_authenticated:
-            request.memberships = list(request.user.memberships.kept())
+            request.visit = visits.current(request)
+            if request.visit and not request.path_info.startswith(STAFFS_OWN):
+                request.memberships = [request.visit.membership]
+            else:
+                request.memberships = list(request.user.memberships.kept())
             chosen = request.session.get(SESSION_KEY)
             found = [m for m in request.memberships if m.organization.public_id == chosen] or request.memberships
             if found:
@@ -45,3 +61,28 @@ def stay(request: Any) -> None:
     """Work in the request's organisation from now on."""
     if request.session.get(SESSION_KEY) != request.organization.public_id:
         request.session[SESSION_KEY] = request.organization.public_id
+
+
+def only_looks(get_response: GetResponse) -> GetResponse:
+    """Refuse whatever is sent during a visit, on every address, but what ends it."""
+
+    def middleware(request: Any) -> HttpResponse:
+        if request.visit is None:
+            return get_response(request)
+        if request.method not in SAFE_METHODS and _name_of(request.path_info) not in STILL_SENT:
+            raise PermissionDenied(
+                f"You view the dashboard as {request.visit.organization} sees it: nothing can be changed, copied or sent. "
+                "End the view first."
+            )
+        response = get_response(request)
+        visits.note_sign_out(request, request.visit)
+        return response
+
+    return middleware
+
+
+def _name_of(path: str) -> str:
+    try:
+        return resolve(path).view_name
+    except Resolver404:
+        return ""

@@ -3,6 +3,7 @@
 from typing import Protocol
 
 from accounts.models import Membership, Organization, User
+from accounts.visits import Visit
 from dashboard.htmx import HtmxRequest
 
 
@@ -19,6 +20,7 @@ class PersonRequest(HtmxRequest):
     user: User
     may: MayCall
     memberships: list[Membership]
+    visit: Visit | None
 
 
 class MemberRequest(PersonRequest):

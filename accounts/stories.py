@@ -97,8 +97,10 @@ SENTENCES: dict[str, Tale] = {
     "session.ended": ("out", "signed out another device", "{before[device]}, from {before[network]}"),
     "sessions.ended": ("out", "signed out everywhere else", ""),
     "sign_on.linked": ("user", "linked the account with single sign-on", ""),
+    "support.searched": ("search", "searched for “{label}”", ""),
     "support.traced": ("user", "looked up a request of {it}", "Tracking-ID {after[tracking_id]}"),
-    "support.viewed": ("user", "looked at {it}", ""),
+    "support.visit_ended": ("user", "stopped viewing the dashboard", "{after[why]}"),
+    "support.visit_started": ("user", "began to view the dashboard as this customer", ""),
 }
 """What is about a person's own sign-in belongs to no organisation, and names nothing but itself."""
 
@@ -196,7 +198,7 @@ def _end_date(text: str, zone: Zone) -> str:
 def _written(event: AuditEvent, before: Facts, after: Facts, zone: Zone) -> Tale:
     """Fill in the sentence; the second line only where the event has the facts for it."""
     icon, sentence, detail = SENTENCES[event.verb]
-    facts = {"it": _IT, "before": _words(before, zone), "after": _words(after, zone)}
+    facts = {"it": _IT, "label": event.target_label, "before": _words(before, zone), "after": _words(after, zone)}
     try:
         told = detail.format(**facts)
     except KeyError:
@@ -250,11 +252,17 @@ def _sign_in_changed(event: AuditEvent, before: Facts, after: Facts, zone: Zone)
     return "shield", "changed what members are asked for at sign-in", ". ".join(changes)
 
 
+def _viewed(event: AuditEvent, before: Facts, after: Facts, zone: Zone) -> Tale:
+    what = {"key": _IT, "org": "the organisation", "user": "a person"}[event.target_id.partition("_")[0]]
+    return "user", f"looked at {what}", "" if what == _IT else event.target_label
+
+
 def _qps(word: str, icon: str) -> "Teller":
     def tale(event: AuditEvent, before: Facts, after: Facts, zone: Zone) -> Tale:
-        what = f"{word} {after['requested']:,} QPS for {after['product']} of {_IT}"
+        what = f"{word} {after.get('granted', after['requested']):,} QPS for {after['product']} of {_IT}"
+        asked = f"{after['requested']:,} were asked for. " if "granted" in after else ""
         note = f"“{after['note']}” " if after.get("note") else ""
-        return icon, what, f"{note}Before: {before['current']:,}"
+        return icon, what, f"{note}{asked}Before: {before['current']:,}"
 
     return tale
 
@@ -271,4 +279,5 @@ _TALES: dict[str, Teller] = {
     "qps.approved": _qps("approved", "gauge"),
     "qps.rejected": _qps("rejected", "close"),
     "qps.withdrawn": _qps("withdrew the request for", "close"),
+    "support.viewed": _viewed,
 }

@@ -18,6 +18,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "membership": getattr(request, "membership", None),
         "memberships": getattr(request, "memberships", ()),
         "organization": getattr(request, "organization", None),
+        "visit": getattr(request, "visit", None),
         "unread_notices": lambda: (
             Notice.objects.visible_to(person).unread().count() if person and person.is_authenticated else 0
         ),

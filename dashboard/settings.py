@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "dashboard.middleware.htmx_redirects",
     "accounts.signin.sessions.note_activity",
     "accounts.signin.required.second_factor",
+    "accounts.middleware.only_looks",
 ]
 ROOT_URLCONF = "dashboard.urls"
 FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # so that templates/django/forms/field.html is ours

@@ -6,15 +6,16 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 
+from accounts.requests import PersonRequest
 from dashboard import mail
 from dashboard.request_ids import current_request_id
 
 
-def home(request: HttpRequest) -> HttpResponse:
+def home(request: PersonRequest) -> HttpResponse:
     """Send each person to where their work is."""
     if not request.user.is_authenticated:
         return redirect("account_login")
-    if request.user.is_staff and not request.user.memberships.exists():
+    if request.user.is_staff and not request.memberships:  # a view as a customer counts as one
         return redirect("support:search")
     return redirect("keys:list")
 

@@ -46,7 +46,7 @@ def tell_decided(wish: "QpsRequest", *, by: "User", at: Any = None) -> None:
         return
     context = _facts(wish) | {"decision": wish.get_state_display().lower(), "note": wish.note}
     if wish.state == wish.State.APPROVED:
-        context["limit"] = wish.requested
+        context["limit"] = wish.requested if wish.granted is None else wish.granted
     elif assigned := wish.key.key_products.filter(product=wish.product).select_related("product").first():
         context["limit"] = assigned.limit
     outbox.post(

@@ -5,13 +5,17 @@ from typing import Any
 from django import forms
 
 from accounts import bulk
+from keys.forms import ActionForm
+from keys.models import QpsRequest
+from keys.models.qps_request import MAX_QPS
+from keys.pasted import refuse_key
 
 
 class SearchForm(forms.Form):
     """One field for whatever a customer quotes. It is sent by POST, so that a pasted key reaches no address and no log."""
 
     q = forms.CharField(
-        label="Key ID, hint, Tracking-ID, organisation or e-mail",
+        label="Key ID, hint, domain, Tracking-ID, organisation, person or e-mail",
         max_length=254,
         widget=forms.TextInput(
             attrs={
@@ -29,11 +33,58 @@ class SearchForm(forms.Form):
     )
 
 
-class DisableForm(bulk.ReasonForm):
-    """Why a key is disabled."""
+class ReasonForm(bulk.ReasonForm):
+    """Why something is disabled or suspended."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["reason"].widget = forms.TextInput(
             attrs={"class": "input", "autocomplete": "off", "autofocus": True}
         )
+
+
+class NoteForm(forms.Form):
+    """A note for other staff."""
+
+    text = forms.CharField(
+        label="New note",
+        max_length=2000,
+        validators=[refuse_key],
+        help_text="Only staff read it, and it stays as it is. Never a key in it.",
+        widget=forms.Textarea(attrs={"rows": 2, "class": "input"}),
+        error_messages={"required": "Write the note first."},
+    )
+
+
+class DecisionForm(ActionForm):
+    """What becomes of a QPS request."""
+
+    granted = forms.IntegerField(
+        label="New limit",
+        min_value=1,
+        max_value=MAX_QPS,
+        help_text="What was asked for, or another value.",
+        error_messages={"required": "Say which limit the key gets."},
+        widget=forms.NumberInput(attrs={"inputmode": "numeric", "autocomplete": "off"}),
+    )
+    note = forms.CharField(
+        label="Note to the customer",
+        max_length=500,
+        required=False,
+        validators=[refuse_key],
+        help_text="The customer reads this in the dashboard and in the mail. A rejection needs one: why, and what to do instead.",
+        widget=forms.Textarea(attrs={"rows": 2}),
+    )
+    decision = forms.ChoiceField(choices=[("approve", "Approve"), ("reject", "Reject")], widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, wish: QpsRequest, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.fields["granted"].initial = wish.requested
+        self.fields["granted"].required = self.data.get("decision") != "reject"
+
+    def clean(self) -> dict[str, Any]:
+        """Ask for the reason of a rejection."""
+        cleaned = super().clean() or {}
+        if cleaned.get("decision") == "reject" and not cleaned.get("note") and "note" not in self.errors:
+            self.add_error("note", "Say why, and what to do instead.")
+        return cleaned

@@ -1,66 +1,31 @@
-"""What the support desk needs. It crosses organisations on purpose; nothing here reads a digest or a sealed copy."""
+"""What the pages of the support desk need. It crosses organisations on purpose; nothing here reads a digest or a sealed copy."""
 
 import datetime as dt
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.db.models import OuterRef, Q, Subquery
+from allauth.account.models import EmailAddress
+from django.db.models import Max, Q, Sum
+from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Membership, User
-from accounts.stories import Story, tell
-from analytics.models import RequestRecord
-from analytics.reasons import explain
-from keys import lookup
-from keys.models import ApiKey, KeySecret, Product
-from keys.queries import Limit, limits, with_state
+from accounts.models import Membership, Organization, Target, User
+from analytics.models import RequestRecord, UsageDay, UsageError
+from analytics.reasons import ANSWERED, Reason, explain
+from keys.models import ApiKey, KeySecret, QpsRequest
+from keys.queries import Limit, limits
+from support import lines
+from support.lines import HistoryLine, KeyLine, RequestLine
+from support.models import SupportNote
 
-SHOWN_KEYS = 50
-SHOWN_REQUESTS = 50
-SHOWN_EVENTS = 20
-
-
-@dataclass(frozen=True, slots=True)
-class KeyLine:
-    """A key in a list of candidates."""
-
-    public_id: str
-    name: str
-    organization: str
-    hint: str
-    state: str
-    last_used_at: dt.datetime | None
+SHOWN_KEYS = SHOWN_REQUESTS = SHOWN_MEMBERS = SHOWN_NOTES = 50
+SHOWN_WISHES = 10
+SHOWN_REFUSALS = 8
+REFUSED_DAYS = 7
+USAGE_DAYS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class RequestLine:
-    """One answered request in words; `key` is empty where the string was unknown."""
-
-    at: dt.datetime
-    tracking_id: str
-    outcome: str
-    words: str
-    is_refused: bool
-    status: int
-    product: str
-    secret_number: int
-    host: str
-    network: str
-    client: str
-    key: KeyLine | None
-
-
-@dataclass(frozen=True, slots=True)
-class Found:
-    """What a search found. `exact` is the one key that was meant, where it was quoted by ID or hint."""
-
-    keys: tuple[KeyLine, ...]
-    requests: tuple[RequestLine, ...]
-    is_cut: bool
-    exact: str
-
-
+# A key ----------------------------------------------------------------------------------------------------------------
 @dataclass(frozen=True, slots=True)
 class SecretLine:
     """A string of a key by number and hint. `state` is a word of `ui.STATE_WORDS`."""
@@ -75,13 +40,13 @@ class SecretLine:
 
 
 @dataclass(frozen=True, slots=True)
-class HistoryLine:
-    """What happened to a key; `actor` is the e-mail address that the customer does not see of staff."""
+class RefusalLine:
+    """Why requests were refused or failed, in words, and how many in REFUSED_DAYS."""
 
-    story: Story
-    actor: str
-    is_staff: bool
-    at: dt.datetime
+    reason: Reason
+    status: int
+    requests: int
+    last_at: dt.datetime
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +58,7 @@ class KeyPage:
     members: tuple[Membership, ...]
     secrets: tuple[SecretLine, ...]
     limits: tuple[Limit, ...]
+    refusals: tuple[RefusalLine, ...]
     requests: tuple[RequestLine, ...]
     events: tuple[HistoryLine, ...]
 
@@ -102,43 +68,20 @@ class KeyPage:
         return next((secret.hint for secret in self.secrets if secret.state == "current"), "")
 
 
-def search(text: str) -> Found:
-    """Find keys by ID, hint, organisation or e-mail of a member, and requests by Tracking-ID. At most four queries."""
-    quoted = _key_lines(lookup.by_id(text) | lookup.by_hint(text))
-    requests = _request_lines(RequestRecord.objects.filter(tracking_id=text.strip()).order_by("-at")[:SHOWN_KEYS])
-    keys = quoted or _key_lines(lookup.by_customer(text))
-    exact = keys[0].public_id if len(quoted) == 1 and not requests else ""
-    return Found(keys[:SHOWN_KEYS], requests, len(keys) > SHOWN_KEYS, exact)
-
-
-def get_key(public_id: str | None) -> ApiKey | None:
-    """Return a key of any customer, deleted ones too, with its organisation and the people on its page."""
-    people = ("organization", "created_by", "disabled_by", "deleted_by")
-    return with_state(ApiKey.objects.filter(public_id=public_id)).select_related(*people).first()
-
-
 def key_page(key: ApiKey) -> KeyPage:
-    """Return what the page of a key shows, in seven queries."""
-    events = (
-        AuditEvent.objects.filter(target_id=key.public_id).exclude(verb__startswith="support.").select_related("actor")
-    )
+    """Return what the page of a key shows, in eight queries."""
     records = RequestRecord.objects.filter(key_id=key.pk).order_by("-at")[:SHOWN_REQUESTS]
     secrets = key.secrets.select_related("created_by").defer("digest", "sealed")
     return KeyPage(
         key=key,
-        state=_state(key),
-        members=tuple(key.organization.memberships.select_related("user")),
+        state=lines.state_of(key),
+        members=tuple(key.organization.memberships.select_related("user")[:SHOWN_MEMBERS]),
         secrets=tuple(_secret_line(secret) for secret in secrets),
         limits=tuple(limits(key)),
-        requests=_request_lines(records, with_keys=False),
-        events=tuple(
-            HistoryLine(tell(event), event.actor_label, event.as_staff, event.at) for event in events[:SHOWN_EVENTS]
-        ),
+        refusals=_refusals(key),
+        requests=lines.request_lines(records, with_keys=False),
+        events=lines.history(Q(target_id=key.public_id)),
     )
-
-
-def _state(key: Any) -> str:
-    return "deleted" if key.deleted_at is not None else str(key.state)
 
 
 def _secret_line(secret: KeySecret) -> SecretLine:
@@ -149,50 +92,93 @@ def _secret_line(secret: KeySecret) -> SecretLine:
     )
 
 
-def _key_lines(wanted: Q) -> tuple[KeyLine, ...]:
-    """Return the keys that match, kept ones first, and one more than is shown where there are more."""
-    current = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, expires_at=None).values("hint")[:1]
-    keys = with_state(ApiKey.objects.filter(wanted)).annotate(hint=Subquery(current)).select_related("organization")
-    found = keys.order_by("-deleted_at", "organization__name", "name", "pk")[: SHOWN_KEYS + 1]
+def _refusals(key: ApiKey) -> tuple[RefusalLine, ...]:
+    since = timezone.now() - dt.timedelta(days=REFUSED_DAYS)
+    refused = UsageError.objects.filter(key_id=key.pk, hour__gt=since).exclude(outcome=ANSWERED).order_by()
+    found = refused.values_list("status", "outcome").annotate(count=Sum("requests"), last=Max("hour"))
     return tuple(
-        KeyLine(key.public_id, key.name, key.organization.name, key.hint or "", _state(key), key.last_used_at)
-        for key in found
+        RefusalLine(explain(status, outcome), status, count, last)
+        for status, outcome, count, last in found.order_by("-last", "-count")[:SHOWN_REFUSALS]
     )
 
 
-def _request_lines(records: Iterable[RequestRecord], *, with_keys: bool = True) -> tuple[RequestLine, ...]:
-    rows = list(records)
-    if not rows:
-        return ()
-    products = dict(Product.objects.values_list("pk", "name"))
-    wanted = {row.key_id for row in rows if row.key_id is not None} if with_keys else set()
-    keys = ApiKey.objects.filter(pk__in=wanted).select_related("organization") if wanted else ()
-    named = {
-        key.pk: KeyLine(key.public_id, key.name, key.organization.name, "", "healthy", key.last_used_at) for key in keys
-    }
-    return tuple(
-        RequestLine(
-            at=row.at,
-            tracking_id=row.tracking_id,
-            outcome=row.outcome,
-            words="Answered" if row.status < 400 else explain(row.status, row.outcome).words,
-            is_refused=row.outcome != "ok",
-            status=row.status,
-            product=products.get(row.product_id, ""),
-            secret_number=row.secret_number,
-            host=row.host,
-            network=row.network,
-            client=row.client,
-            key=named.get(row.key_id or 0),
-        )
-        for row in rows
+# A person -------------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class PersonPage:
+    """A person: where they belong, how they sign in, what they did last."""
+
+    person: User
+    memberships: tuple[Membership, ...]
+    addresses: tuple[EmailAddress, ...]
+    events: tuple[HistoryLine, ...]
+
+
+def person_page(person: User) -> PersonPage:
+    """Return what the page of a person shows, in three queries. No password, not even as a digest, is read for it."""
+    return PersonPage(
+        person=person,
+        memberships=tuple(person.memberships.select_related("organization")[:SHOWN_MEMBERS]),
+        addresses=tuple(EmailAddress.objects.filter(user=person).order_by("-primary", "email")),
+        events=lines.history(Q(actor=person)),
     )
 
 
-def note_look(key: ApiKey, person: User) -> None:
-    """Audit that a member of staff looked at a key: once an hour, however often they reload."""
-    recent = AuditEvent.objects.filter(
-        actor=person, verb="support.viewed", target_id=key.public_id, at__gt=timezone.now() - dt.timedelta(hours=1)
+# A customer -----------------------------------------------------------------------------------------------------------
+@dataclass(frozen=True, slots=True)
+class UsageTotals:
+    """What the keys of a customer were asked in USAGE_DAYS."""
+
+    requests: int
+    over_qps: int
+    errors_4xx: int
+    errors_5xx: int
+
+
+@dataclass(frozen=True, slots=True)
+class OrganizationPage:
+    """A customer as staff see it. `keys` are the newest; `key_count` are all that are not deleted."""
+
+    customer: Organization
+    members: tuple[Membership, ...]
+    member_count: int
+    keys: tuple[KeyLine, ...]
+    key_count: int
+    wishes: tuple[QpsRequest, ...]
+    usage: UsageTotals
+    events: tuple[HistoryLine, ...]
+
+
+def organization_page(customer: Organization) -> OrganizationPage:
+    """Return what the page of a customer shows, in eight queries."""
+    newest = customer.keys.kept().values_list("pk", flat=True)[:SHOWN_KEYS]
+    wishes = QpsRequest.objects.filter(key__organization=customer).select_related("key", "product", "decided_by")
+    return OrganizationPage(
+        customer=customer,
+        members=tuple(customer.memberships.select_related("user")[:SHOWN_MEMBERS]),
+        member_count=customer.memberships.count(),
+        keys=lines.key_lines(ApiKey.objects.filter(pk__in=list(newest))),
+        key_count=customer.keys.kept().count(),
+        wishes=tuple(wishes[:SHOWN_WISHES]),
+        usage=_usage(customer),
+        events=lines.history(Q(organization=customer), with_looks=True),
     )
-    if not recent.exists():
-        AuditEvent.record("support.viewed", organization=key.organization, actor=person, target=key, as_staff=True)
+
+
+def _usage(customer: Organization) -> UsageTotals:
+    first = timezone.now().astimezone(customer.zone).date() - dt.timedelta(days=USAGE_DAYS - 1)
+    names = ("requests", "over_qps", "errors_4xx", "errors_5xx")
+    days = UsageDay.objects.filter(organization_id=customer.pk, date__gte=first)
+    sums = days.aggregate(**{name: Sum(name) for name in names})
+    return UsageTotals(**{name: int(sums[name] or 0) for name in names})
+
+
+# Notes ----------------------------------------------------------------------------------------------------------------
+def notes_about(public_id: str) -> tuple[SupportNote, ...]:
+    """Return the notes about something, the newest first."""
+    return tuple(SupportNote.objects.filter(about=public_id)[:SHOWN_NOTES])
+
+
+def page_of(target: ApiKey | Organization | Target) -> str:
+    """Return the address of the page that a note is shown on."""
+    names: dict[Any, str] = {ApiKey: "support:key", Organization: "support:organization", Target: "support:person"}
+    return reverse(names[type(target)], args=[target.public_id])

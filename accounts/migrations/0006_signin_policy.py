@@ -24,6 +24,7 @@ class Migration(migrations.Migration):
                     max_length=20,
                 ),
                 blank=True,
+                db_default=[],
                 default=list,
                 size=None,
             ),

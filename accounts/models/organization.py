@@ -5,8 +5,10 @@ import zoneinfo
 from dataclasses import asdict, dataclass
 from typing import Self
 
+from django.contrib.postgres.indexes import OpClass
 from django.core.exceptions import ValidationError
 from django.db import models, transaction
+from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.text import slugify
 
@@ -100,6 +102,7 @@ class Organization(SignInPolicy):
                 condition=models.Q(key_life_days=None) | models.Q(key_life_days__gte=1), name="key_life_positive"
             ),
         ]
+        indexes = [models.Index(OpClass(Lower("name"), name="text_pattern_ops"), name="organization_by_name")]
 
     def __str__(self) -> str:
         return self.name

@@ -27,7 +27,9 @@ class Sensitive(models.TextChoices):
 class SignInPolicy(models.Model):
     """The part of an organisation that says how its members sign in."""
 
-    asks_again_for = ArrayField(models.CharField(max_length=20, choices=Sensitive), default=list, blank=True)
+    asks_again_for = ArrayField(
+        models.CharField(max_length=20, choices=Sensitive), default=list, db_default=[], blank=True
+    )
     requires_second_factor_at = models.DateTimeField(null=True, blank=True)
 
     class Meta:

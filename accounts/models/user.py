@@ -3,8 +3,13 @@
 from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
+from django.contrib.postgres.indexes import OpClass
 from django.db import models
-from django.db.models.functions import Lower
+from django.db.models import Value
+from django.db.models.functions import Concat, Lower
+
+LOWER_NAME = Lower(Concat("first_name", Value(" "), "last_name"))
+"""First and last name as people search for them; an index has the same expression."""
 
 
 class UserManager(BaseUserManager["User"]):
@@ -40,6 +45,11 @@ class User(AbstractUser):
 
     class Meta:
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
+        indexes = [  # for the beginnings of what support types
+            models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="user_by_email"),
+            models.Index(OpClass(LOWER_NAME, name="text_pattern_ops"), name="user_by_name"),
+            models.Index(OpClass(Lower("last_name"), name="text_pattern_ops"), name="user_by_last_name"),
+        ]
 
     def __str__(self) -> str:
         return self.email

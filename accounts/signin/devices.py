@@ -1,6 +1,6 @@
 """Devices in words, and whether a person has signed in on one before.
 
-A browser keeps a signed cookie with a mark for each person who signed in there; see docs/decisions/0030-new-devices.md.
+A browser keeps a signed cookie with a mark for each person who signed in there; see docs/decisions/0033-new-devices.md.
 """
 
 import re

@@ -5,7 +5,9 @@ from collections.abc import Iterable
 from typing import Any, Literal, Self
 
 from django.conf import settings
+from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models, transaction
+from django.db.models.functions import Lower
 from django.utils import timezone
 
 from accounts.models import Organization, User
@@ -55,6 +57,8 @@ class ApiKey(KeyRecord):
                 name="deleted_keys_of_organization",
                 condition=models.Q(deleted_at__isnull=False),
             ),
+            models.Index(OpClass(Lower("name"), name="text_pattern_ops"), name="keys_by_name"),
+            GinIndex(fields=["allowed_domains"], name="keys_by_domain"),
         ]
         constraints = [
             models.CheckConstraint(

@@ -56,6 +56,7 @@ class QpsRequest(models.Model):
         "requested QPS", validators=[MinValueValidator(1), MaxValueValidator(MAX_QPS)]
     )
     reason = models.CharField(max_length=500)
+    granted = models.PositiveIntegerField("granted QPS", null=True)
     state = models.CharField(max_length=10, choices=State, default=State.PENDING)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="qps_requests"
@@ -75,10 +76,27 @@ class QpsRequest(models.Model):
                 fields=["key", "product"], condition=models.Q(state="pending"), name="one_pending_request_per_product"
             ),
             models.CheckConstraint(condition=models.Q(requested__gte=1), name="requested_qps_positive"),
+            models.CheckConstraint(
+                condition=models.Q(granted=None) | models.Q(granted__gte=1, state="approved"),
+                name="granted_qps_positive_and_approved",
+            ),
+        ]
+        indexes = [
+            models.Index(fields=["created_at", "id"], name="qps_requests_waiting", condition=models.Q(state="pending")),
+            models.Index(
+                fields=["-decided_at"],
+                name="qps_requests_decided",
+                condition=models.Q(state__in=["approved", "rejected"]),
+            ),
         ]
 
     def __str__(self) -> str:
         return f"{self.requested} QPS for {self.product}"
+
+    @property
+    def is_granted_otherwise(self) -> bool:
+        """Whether the limit was set to another value than was asked for."""
+        return self.granted is not None and self.granted != self.requested
 
     @classmethod
     def submit(
@@ -108,33 +126,44 @@ class QpsRequest(models.Model):
         """Take the wish back. Raises Refusal when it was decided meanwhile."""
         self._decide(self.State.WITHDRAWN, by=by, note="", at=None, as_staff=as_staff)
 
-    def approve(self, *, by: User, note: str = "", at: dt.datetime | None = None) -> None:
-        """Grant it and set the limit, in one transaction. Raises Refusal when it was decided meanwhile or the product is gone."""
+    def approve(self, *, by: User, granted: int | None = None, note: str = "", at: dt.datetime | None = None) -> None:
+        """Grant what was asked for, or another value, and set the limit, in one transaction.
+
+        Raises Refusal when it was decided meanwhile or the product is gone.
+        """
         with transaction.atomic():
             if not self.key.organization.is_enterprise:
                 raise NotInPlan(f"{self.key.organization} no longer has the plan Enterprise; reject the request.")
-            self._decide(self.State.APPROVED, by=by, note=note, at=at, as_staff=True)
-            granted = KeyProduct.objects.filter(key=self.key, product=self.product).update(qps_limit=self.requested)
-            if not granted:
+            limit = self.requested if granted is None else granted
+            if not 1 <= limit <= MAX_QPS:
+                raise Refusal(f"A limit is between 1 and {MAX_QPS:,}.")
+            self._decide(self.State.APPROVED, by=by, note=note, at=at, as_staff=True, granted=limit)
+            changed = KeyProduct.objects.filter(key=self.key, product=self.product).update(qps_limit=limit)
+            if not changed:
                 raise Refusal(f"{self.product} is no longer assigned to the key.")
 
     def reject(self, *, by: User, note: str = "", at: dt.datetime | None = None) -> None:
         """Refuse it with a note for the customer. Raises Refusal when it was decided meanwhile."""
         self._decide(self.State.REJECTED, by=by, note=note, at=at, as_staff=True)
 
-    def _decide(self, state: State, *, by: User, note: str, at: dt.datetime | None, as_staff: bool) -> None:
+    def _decide(
+        self, state: State, *, by: User, note: str, at: dt.datetime | None, as_staff: bool, granted: int | None = None
+    ) -> None:
         with transaction.atomic():
             self.key.lock()
             fresh = QpsRequest.objects.get(pk=self.pk)
             if fresh.state != self.State.PENDING:
                 raise Refusal(f"This request was {fresh.get_state_display().lower()} already.")
             self.state, self.decided_by, self.decided_at, self.note = state, by, at or timezone.now(), note
-            self.save(update_fields=["state", "decided_by", "decided_at", "note"])
+            self.granted = granted
+            self.save(update_fields=["state", "decided_by", "decided_at", "note", "granted"])
             self._record(f"qps.{state}", by, at=at, as_staff=as_staff)
             notices.tell_decided(self, by=by, at=at)
 
     def _record(self, verb: str, by: User, *, at: dt.datetime | None = None, as_staff: bool = False) -> None:
         after = {"request": self.public_id, "product": self.product.name, "requested": self.requested}
+        if self.is_granted_otherwise:
+            after["granted"] = self.granted
         if note := self.note if self.decided_at else self.reason:
             after["note"] = note
         AuditEvent.record(

@@ -3,8 +3,10 @@
 import datetime as dt
 
 from django.conf import settings
+from django.contrib.postgres.indexes import OpClass
 from django.core.exceptions import ImproperlyConfigured
 from django.db import models
+from django.db.models.functions import Lower, Reverse
 from django.utils import timezone
 
 from keys import tokens, vault
@@ -44,6 +46,10 @@ class KeySecret(models.Model):
 
     class Meta:
         ordering = ["-number"]
+        indexes = [  # hints are read out in whatever case, whole, by their beginning or by their end
+            models.Index(OpClass(Lower("hint"), name="text_pattern_ops"), name="secret_by_hint"),
+            models.Index(OpClass(Reverse(Lower("hint")), name="text_pattern_ops"), name="secret_by_end_of_hint"),
+        ]
         constraints = [
             models.UniqueConstraint(fields=["key", "number"], name="secret_number_unique"),
             models.UniqueConstraint(

@@ -53,7 +53,7 @@ def _key_page(page: Page) -> None:
 def _support_key(page: Page) -> None:
     page.get_by_label("Key ID, hint").fill("Northwind Routing")
     page.get_by_role("button", name="Look up").click()
-    page.get_by_role("link", name="Dispatch console").click()
+    page.get_by_role("group", name="Keys").get_by_role("link", name="Dispatch console").click()
     expect(page.get_by_role("heading", name="Last requests")).to_be_visible()
 
 
@@ -73,6 +73,32 @@ def _invite(page: Page) -> None:
     _members(page)
     page.get_by_role("link", name="Invite a member").click()
     expect(page.get_by_role("dialog", name="Invite a member")).to_be_visible()
+
+
+def _look_up(text: str, heading: str) -> Callable[[Page], None]:
+    def look(page: Page) -> None:
+        page.get_by_label("Key ID, hint").fill(text)
+        page.get_by_role("button", name="Look up").click()
+        expect(page.get_by_role("heading", name=heading)).to_be_visible()
+
+    return look
+
+
+def _support_request(page: Page) -> None:
+    _support_key(page)
+    page.locator("table.request-log a").first.click()
+    expect(page.get_by_role("heading", name="with the Tracking-ID")).to_be_visible()
+
+
+def _decide(page: Page) -> None:
+    page.get_by_role("link", name="Decide").first.click()
+    expect(page.get_by_role("heading", name="Peaks of 30 days")).to_be_visible()
+
+
+def _dialog_of_customer(page: Page) -> None:
+    _look_up("Northwind Routing", "Latest activity")(page)
+    page.get_by_role("link", name="Suspend").click()
+    expect(page.get_by_role("dialog")).to_be_visible()
 
 
 DIALOG = "#dialog"
@@ -97,6 +123,13 @@ PLACES = (
     Place("organization", "ada", "/keys/", _organization),
     Place("support", "sam", "/support/"),
     Place("support-key", "sam", "/support/", _support_key),
+    Place("support-found", "sam", "/support/", _look_up("ad", "2 people")),
+    Place("support-customer", "sam", "/support/", _look_up("Northwind Routing", "Latest activity")),
+    Place("support-suspend", "sam", "/support/", _dialog_of_customer, DIALOG),
+    Place("support-person", "sam", "/support/", _look_up("vera@northwind.example", "What they did last")),
+    Place("support-request", "sam", "/support/", _support_request),
+    Place("support-qps", "sam", "/support/qps/"),
+    Place("support-decide", "sam", "/support/qps/", _decide),
 )
 ADMIN = (
     Place("admin", "sam", "/admin/"),

@@ -117,15 +117,14 @@ def test_support_finds_a_request_by_its_tracking_id(sam, key_id, application, st
     answer = application.ask(SEARCH, x_api_key=string, tracking_id=told)
     assert (answer.status, answer["Tracking-ID"]) == (200, told)
     page = eventually(lambda: _found(sam, told), what="the request is in support's log")
-    row = " ".join(page.one("table.request-log tbody tr").text_content().split())
-    assert told in row
-    assert NAME in row
-    assert page.one("table.request-log tbody a").get("href") == f"/support/keys/{key_id}/"
+    assert urlsplit(page.response.url).path == f"/support/requests/{told}/"
+    assert page.texts("ol.checks > li[data-state=passed]")[-1] == "The QPS limit is kept"
+    assert [link.text_content() for link in page.all(f"a[href='/support/keys/{key_id}/']")] == [NAME]
 
 
 def _found(sam: Person, tracking_id: str):
     page = sam.act("/support/", selector="form[role=search]", q=tracking_id)
-    return page if page.all("table.request-log") else None
+    return page if page.all("ol.checks") else None
 
 
 def test_a_pasted_key_is_recognised_and_not_shown_again(sam, string):

@@ -48,7 +48,18 @@ def theirs(demo, ada) -> dict[str, str]:
     seen_by_staff = Person(demo).sign_in(someone["password"], login=someone["email"]).open(f"/support/keys/{key_id}/")
     organization_id = re.search(r"org_[0-9A-Z]{16}", seen_by_staff.source)
     assert organization_id
-    return {"key": key_id, "request_id": withdraw.split("/")[4], "organization": organization_id[0]}
+    person = seen_by_staff.all(".members a")[0].get("href").split("/")[-2]
+    trace = seen_by_staff.all("table.request-log a[href^='/support/requests/']")[0].get("href").split("/")[-2]
+    return {
+        "public_id": key_id,
+        "about": key_id,
+        "request_id": withdraw.split("/")[4],
+        "organization_id": organization_id[0],
+        "customer_id": organization_id[0],
+        "person_id": person,
+        "tracking_id": trace,
+        "token": "of-an-invitation",
+    }
 
 
 def history(person: Person, key_id: str) -> list[str]:
@@ -58,11 +69,9 @@ def history(person: Person, key_id: str) -> list[str]:
 
 @pytest.mark.parametrize("pattern", addresses_with_ids())
 def test_another_customers_owner_gets_404(demo, hanna, ada, theirs, pattern):
-    whose = "organization" if pattern.startswith("organizations/") else "key"
-    url = "/" + pattern.replace("<str:public_id>", theirs[whose]).replace("<str:request_id>", theirs["request_id"])
-    url = url.replace("<str:organization_id>", theirs["organization"])
+    url = "/" + re.sub(r"<str:(\w+)>", lambda found: theirs[found[1]], pattern)
     assert "<" not in url, "the test does not know what stands in this address"
-    before = history(ada, theirs["key"])
+    before = history(ada, theirs["public_id"])
     token = hanna.open("/keys/create/").fields()["csrfmiddlewaretoken"]
     fields = {"csrfmiddlewaretoken": token, "version": "1", "token": "7a3b6a52-7a0f-4f9b-9f5b-0d7a1c0c2c11", "name": "Mine",
               "delay": "0", "requested": "9", "reason": "None."}  # fmt: skip
@@ -76,11 +85,11 @@ def test_another_customers_owner_gets_404(demo, hanna, ada, theirs, pattern):
     for answer in answers:
         for secret in ("Dispatch console", "Northwind", "dispatch.northwind.example"):
             assert secret not in answer.source, (url, secret)
-    assert history(ada, theirs["key"]) == before
+    assert history(ada, theirs["public_id"]) == before
 
 
 def test_their_keys_are_in_no_list_search_or_figure(hanna, theirs):
-    key_id = theirs["key"]
+    key_id = theirs["public_id"]
     assert key_id not in hanna.key_ids().values()
     assert "No key matches" in hanna.open(f"/keys/?q={key_id}")
     for url in ("/analytics/", "/analytics/breaches/", "/analytics/errors/", "/analytics/usage.csv"):
@@ -99,16 +108,16 @@ def test_support_and_admin_are_not_there_for_customers(hanna):
 
 def test_who_is_not_signed_in_is_asked_to(demo, theirs):
     nobody = Person(demo)
-    for url in ("/keys/", f"/keys/{theirs['key']}/edit/", "/analytics/", "/analytics/usage.csv", "/support/"):
+    for url in ("/keys/", f"/keys/{theirs['public_id']}/edit/", "/analytics/", "/analytics/usage.csv", "/support/"):
         page = nobody.get(url)
         assert page.status == 302, url
         assert page["Location"].startswith("/accounts/login/?next=/"), url
 
 
 def test_their_key_is_still_as_it_was(demo, ada, theirs):
-    string = ada.reveal(theirs["key"])
+    string = ada.reveal(theirs["public_id"])
     application = Caller(demo.gateway_port)
     assert application.ask(SEARCH, x_api_key=string, referer="https://dispatch.northwind.example/").status == 200
     assert application.ask(SEARCH, x_api_key=string).code == "domain_not_allowed"
-    waiting = [row for row in ada.open(f"/keys/{theirs['key']}/qps/").texts("table tbody tr") if "waiting" in row]
+    waiting = [row for row in ada.open(f"/keys/{theirs['public_id']}/qps/").texts("table tbody tr") if "waiting" in row]
     assert len(waiting) == 1

@@ -111,7 +111,7 @@ def test_the_page_needs_few_queries(cast, sam, django_assert_max_num_queries):
         log_request(cast.key, tracking_id=f"t-{number}")
     for _ in range(3):
         cast.key.rotate(by=cast.ada, version=cast.key.version, delay=dt.timedelta(hours=3))
-    with django_assert_max_num_queries(14):
+    with django_assert_max_num_queries(16):
         sam.get(page_of(cast.key))
 
 

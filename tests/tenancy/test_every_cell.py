@@ -32,6 +32,10 @@ def parameters(address: Address, route: Route, things: Things) -> dict[str, str]
     known = WITHOUT_PARAMETERS | {
         "organization_id": things.organization.public_id,
         "public_id": things.named.get(route.of or "keys"),
+        "customer_id": things.organization.public_id,
+        "person_id": f"user_{things.organization.memberships.first().user_id}",
+        "about": things.key.public_id,
+        "tracking_id": things.tracking_id,
         "notice_id": things.notice.public_id,
         "request_id": things.qps_request.public_id,
         "content_type_id": str(ContentType.objects.get_for_model(type(things.key)).pk),

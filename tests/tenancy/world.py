@@ -16,7 +16,7 @@ from keys.models import ApiKey, QpsRequest
 from notices import outbox
 from notices.models import Notice
 from tests.factories import Cast, KeyFactory, UserFactory, join, products
-from tests.support.staff import staff_with
+from tests.support.staff import log_request, staff_with
 
 
 @dataclass(frozen=True)
@@ -28,6 +28,7 @@ class Things:
     qps_request: QpsRequest
     invitation: Invitation
     notice: Notice
+    tracking_id: str
 
     @cached_property
     def named(self) -> dict[str, str]:
@@ -118,7 +119,8 @@ def _things(organization: Organization, key: ApiKey, owner: User) -> Things:
         organization=organization, email=f"new@{key.pk}.example", role=Role.VIEWER, by=owner
     )
     outbox.post("organization.changed", organization=organization, people=[owner], context={"what": f"New: {key}"})
-    return Things(organization, key, wish, invitation, Notice.objects.get(person=owner))
+    log_request(key, tracking_id=f"trace-{key.pk}")
+    return Things(organization, key, wish, invitation, Notice.objects.get(person=owner), f"trace-{key.pk}")
 
 
 def rows_of(organization: Organization) -> Iterator[QuerySet[Model]]:

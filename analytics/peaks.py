@@ -1,0 +1,78 @@
+"""How many queries per second a key really made of a product: what a QPS limit is judged by."""
+
+import datetime as dt
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from django.db import connection
+from django.utils import timezone
+
+DAYS = 30
+
+
+@dataclass(frozen=True, slots=True)
+class Peaks:
+    """The highest second of each minute with requests, over DAYS: its median, 95th and 99th percentile and maximum, in queries per second.
+
+    `breaches` of `requests` were answered 429, counted by the hour.
+    """
+
+    p50: int = 0
+    p95: int = 0
+    p99: int = 0
+    highest: int = 0
+    requests: int = 0
+    breaches: int = 0
+    minutes: int = 0
+
+
+_PEAKS = """
+SELECT wanted.key_id, wanted.product_id, found.percentiles, found.highest, counted.requests, counted.breaches, found.minutes
+FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (key_id, product_id)
+CROSS JOIN LATERAL (
+    SELECT percentile_disc(ARRAY[0.5, 0.95, 0.99]) WITHIN GROUP (ORDER BY peak) AS percentiles, max(peak) AS highest, count(*) AS minutes
+    FROM (
+        SELECT max(peak_qps) AS peak
+        FROM usage_minute u
+        WHERE u.key_id = wanted.key_id AND u.product_id = wanted.product_id AND u.minute >= %s
+        GROUP BY u.minute  -- two strings may share a minute
+    ) AS of_minute
+) AS found
+CROSS JOIN LATERAL (
+    SELECT coalesce(sum(requests), 0) AS requests, coalesce(sum(over_qps), 0) AS breaches
+    FROM usage_hour u
+    WHERE u.key_id = wanted.key_id AND u.product_id = wanted.product_id AND u.hour >= %s
+) AS counted
+WHERE found.minutes > 0
+"""
+_DAYS = """
+SELECT extract(day FROM %s - hour)::int AS ago, max(peak_qps)
+FROM usage_hour WHERE key_id = %s AND product_id = %s AND hour > %s GROUP BY 1
+"""
+
+
+def peaks_of(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Peaks]:
+    """Return the peaks by key and product, in one query; pairs without requests are missing. It reads every minute of the keys."""
+    wanted = list(dict.fromkeys(pairs))
+    if not wanted:
+        return {}
+    keys, products = [key for key, _ in wanted], [product for _, product in wanted]
+    with connection.cursor() as cursor:
+        cursor.execute(_PEAKS, [keys, products, _since(), _since()])
+        return {
+            (key, product): Peaks(p50, p95, p99, highest, int(requests), int(breaches), minutes)
+            for key, product, (p50, p95, p99), highest, requests, breaches, minutes in cursor.fetchall()
+        }
+
+
+def days_of(key_id: int, product_id: int) -> tuple[int, ...]:
+    """Return the highest second of each stretch of 24 hours, the oldest of DAYS first, the running one last."""
+    now = timezone.now()
+    with connection.cursor() as cursor:
+        cursor.execute(_DAYS, [now, key_id, product_id, now - dt.timedelta(days=DAYS)])
+        found = dict(cursor.fetchall())
+    return tuple(found.get(ago, 0) for ago in reversed(range(DAYS)))
+
+
+def _since() -> dt.datetime:
+    return timezone.now() - dt.timedelta(days=DAYS)

@@ -1,0 +1,66 @@
+"""Disable and enable a key, suspend and resume a customer: each with a reason that the customer reads."""
+
+from django.contrib import messages
+from django.http import HttpResponse
+from django.shortcuts import redirect
+
+from accounts.requests import PersonRequest
+from dashboard import htmx
+from keys.refusals import Refusal
+from support import find
+from support.forms import ReasonForm
+
+
+def disable(request: PersonRequest, public_id: str) -> HttpResponse:
+    """Have every request with the key refused, with a reason that the customer reads."""
+    key = find.key(public_id)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        try:
+            key.disable(by=request.user, reason=form.cleaned_data["reason"], as_staff=True)
+        except Refusal as refusal:
+            form.add_error(None, str(refusal))
+        else:
+            messages.success(request, f"{key} is disabled. Its requests are refused within a second.")
+            return redirect("support:key", key.public_id)
+    return _dialog(request, "support/disable.html", form, key=key)
+
+
+def enable(request: PersonRequest, public_id: str) -> HttpResponse:
+    """Let a disabled key work again."""
+    key = find.key(public_id)
+    if request.method == "POST":
+        try:
+            key.enable(by=request.user, as_staff=True)
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+        else:
+            messages.success(request, f"{key} is enabled. Its requests pass within a second.")
+        return redirect("support:key", key.public_id)
+    return _dialog(request, "support/enable.html", None, key=key)
+
+
+def suspend(request: PersonRequest, customer_id: str) -> HttpResponse:
+    """Have every request with every key of the customer refused, with a reason that the customer reads."""
+    customer = find.organization(customer_id)
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
+        customer.suspend(by=request.user, reason=form.cleaned_data["reason"])
+        messages.success(request, f"{customer} is suspended. All its requests are refused within a second.")
+        return redirect("support:organization", customer.public_id)
+    return _dialog(request, "support/suspend.html", form, customer=customer)
+
+
+def resume(request: PersonRequest, customer_id: str) -> HttpResponse:
+    """Undo a suspension."""
+    customer = find.organization(customer_id)
+    if request.method == "POST":
+        customer.resume(by=request.user)
+        messages.success(request, f"{customer} is no longer suspended. Its requests pass within a second.")
+        return redirect("support:organization", customer.public_id)
+    return _dialog(request, "support/resume.html", None, customer=customer)
+
+
+def _dialog(request: PersonRequest, template: str, form: ReasonForm | None, **context: object) -> HttpResponse:
+    status = 422 if form is not None and form.is_bound else 200
+    return htmx.render(request, template, "dialog", {"tab": "support", "form": form, **context}, status=status)
