@@ -121,6 +121,8 @@ PLACES = (
     Place("members", "ada", "/keys/", _members),
     Place("invite", "ada", "/keys/", _invite, DIALOG),
     Place("organization", "ada", "/keys/", _organization),
+    Place("notices", "ada", "/notices/"),
+    Place("notices-choices", "ada", "/notices/choices/"),
     Place("support", "sam", "/support/"),
     Place("support-key", "sam", "/support/", _support_key),
     Place("support-found", "sam", "/support/", _look_up("ad", "2 people")),
