@@ -77,7 +77,9 @@ def main() -> int:
     print(f"\n{report.table(found, {target.name: target.title for target in servers})}\n")
     for name, value in summary.items():
         if not isinstance(value, dict):
-            print(f"{name}: {value if value is not None else 'missing: ' + summary['missing'][name]}")
+            print(
+                f"{name}: {value if value is not None else 'missing: ' + summary['missing'].get(name, 'not measured')}"
+            )
     print("\n" + ", ".join(f"{name}: {value}" for name, value in summary["machine"].items()))
     return 0
 

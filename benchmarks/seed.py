@@ -1,4 +1,4 @@
-"""Fill the benchmark's database: `python -m benchmarks.seed <file for the key strings>`. Runs once; the database is kept.
+"""Fill the benchmark's database: `python -m benchmarks.seed <file for the key strings>`. It is kept, and migrated by each run.
 
 Rows are made in bulk, without the verbs and their audit log: 100,000 keys within seconds. What the gateway reads of a key
 (the view `gateway_policy`) is the same.
@@ -13,7 +13,7 @@ DOMAIN = "www.example.com"
 
 
 def seed(strings_path: Path) -> None:
-    """Migrate, make organisations and keys, and write the strings of those that the load uses, spread over all."""
+    """Migrate; where they are missing, make organisations and keys, and write the strings of those that the load uses."""
     import django
 
     django.setup()
@@ -25,6 +25,9 @@ def seed(strings_path: Path) -> None:
     from keys.models import ApiKey, KeyProduct, KeyringCheck, KeySecret, Product
 
     call_command("migrate", verbosity=0)
+    if strings_path.exists():
+        return
+    print("Making 100,000 keys…", flush=True)
     KeyringCheck.verify()
     products = list(Product.objects.filter(code__in=["map-display", "search"]))
     strings: list[str] = []

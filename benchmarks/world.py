@@ -35,12 +35,10 @@ def open_world(data_dir: Path, stack: ExitStack) -> World:
     database_url = postgres.start(data_dir)
     strings_path = data_dir / "strings.txt"
     environ = {**os.environ, "DEBUG": "1", "DATABASE_URL": database_url, "DATA_DIR": str(data_dir)}
-    if not strings_path.exists():
-        print("Making 100,000 keys…", flush=True)
-        subprocess.run(
-            [sys.executable, "-m", "benchmarks.seed", str(strings_path)],
-            cwd=ROOT, env={**environ, "DJANGO_SETTINGS_MODULE": "dashboard.settings"}, check=True,
-        )  # fmt: skip
+    subprocess.run(
+        [sys.executable, "-m", "benchmarks.seed", str(strings_path)],
+        cwd=ROOT, env={**environ, "DJANGO_SETTINGS_MODULE": "dashboard.settings"}, check=True,
+    )  # fmt: skip
     run = stack.enter_context(tempfile.TemporaryDirectory(prefix="latchkey-bench-"))
     Path(run).chmod(0o711)  # nginx's worker is another user, and connects to the gateway's socket in there
     return World(

@@ -65,13 +65,14 @@ class Limiter:
         horizon_us = now_us - WINDOW_US
         while admitted_us and admitted_us[0] <= horizon_us:
             admitted_us.popleft()
-        is_admitted = len(admitted_us) < limit
-        if is_admitted:
-            admitted_us.append(now_us)
         if ring.second != second:
             ring.second, ring.demand = second, 0
         ring.demand += 1
-        return Admission(is_admitted, max(0, limit - len(admitted_us)), ring.demand)
+        room = limit - len(admitted_us)
+        if room <= 0:
+            return Admission(False, 0, ring.demand)
+        admitted_us.append(now_us)
+        return Admission(True, room - 1, ring.demand)
 
     def _age(self, now_us: int) -> None:
         # After a pause of two generations the old ones would be just as empty of what counts.

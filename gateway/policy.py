@@ -34,6 +34,7 @@ REPORT_S = 2.0
 _BEAT_S = 0.2
 _RECONNECT_S = 0.2
 _SPACING_S = 0.02
+_COLLECT_EACH = 50_000
 _BOOT_CLOCK = getattr(time, "CLOCK_BOOTTIME", time.CLOCK_MONOTONIC)
 
 
@@ -144,7 +145,9 @@ class Policy:
         """Put a snapshot in place of what was known."""
         self.rules = rules
         self.is_loaded = True
-        gc.freeze()  # the collector need not walk over a million keys again and again
+        # The collector need not walk over a million keys again and again, and what a request leaves behind is no cycle.
+        gc.freeze()
+        gc.set_threshold(_COLLECT_EACH)
 
     def apply(self, changes: Changes) -> None:
         """Take over what changed."""

@@ -7,6 +7,7 @@ answer in time is left alone until it has proved that it does.
 import asyncio
 import functools
 import logging
+import struct
 from collections import deque
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -26,6 +27,8 @@ METERS_MAX = 500
 RETRY_S = 0.1
 PROOF_S = 1.0
 _LATE_REPLY_S = 0.002
+_PAIR = struct.Struct("<II")
+_LIMIT_MAX = 2**32 - 1
 
 Answer = Callable[[Admission], None]
 
@@ -64,6 +67,7 @@ class Owner(Protocol):
         """Return the name of a ring of this node that no key uses."""
 
 
+@functools.lru_cache(maxsize=65_536)
 def name_of(meter: Meter) -> bytes:
     """Return the name of a ring. The braces put all products of a key in one slot of a cluster."""
     return b"latchkey:{%d}:%d" % meter
@@ -163,10 +167,8 @@ class Shard:
                 commands.append(pack(b"ASKING"))
                 on_replies.append(_ignore)
             names = [name_of(wait.meter) for wait in waits]
-            numbers: list[int] = []
-            for wait in waits:
-                numbers += (wait.limit, len(wait.answers))
-            commands.append(pack(*script, len(names), *names, *numbers))
+            asked = b"".join([_PAIR.pack(min(wait.limit, _LIMIT_MAX), len(wait.answers)) for wait in waits])
+            commands.append(pack(*script, len(names), *names, asked))
             on_replies.append(functools.partial(self._take, trip, waits))
         link.send(b"".join(commands), on_replies)
 
@@ -177,8 +179,8 @@ class Shard:
             if self._waiting and not self._is_leaving:
                 self._leave()
         if not isinstance(reply, Exception):
-            for i, wait in enumerate(waits):
-                self._owner.settle(wait, reply[2 * i], reply[2 * i + 1])
+            for wait, (room, demand) in zip(waits, _PAIR.iter_unpack(reply), strict=True):
+                self._owner.settle(wait, room, demand)
         elif str(reply).startswith("NOSCRIPT"):  # restarted, or another took over: bring the script along
             self.send([waits], script=(b"EVAL", SCRIPT))
         else:
@@ -249,7 +251,7 @@ class Shard:
             while True:
                 began_at = self._loop.time()
                 try:
-                    await link.ask(b"EVALSHA", SCRIPT_SHA, 1, self._owner.probe_of(self), 1, 0)
+                    await link.ask(b"EVALSHA", SCRIPT_SHA, 1, self._owner.probe_of(self), _PAIR.pack(1, 0))
                 except hiredis.ReplyError as error:
                     if not str(error).startswith(("MOVED", "ASK")):  # it knows its cluster, so it is there
                         raise

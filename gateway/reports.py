@@ -36,6 +36,7 @@ _DURATION_FIELDS = (("duration_ms", 1), ("duration_s", 1000), ("duration", 1000)
 
 _PLACE = struct.Struct("<HqqqqI")
 _FORMAT = 1
+_URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _NONCE_BYTES, _TAG_BYTES = 12, 16
 _TOKEN_BYTES = _NONCE_BYTES + _PLACE.size + _TAG_BYTES
 _TOKEN_CHARS = _TOKEN_BYTES * 4 // 3
@@ -74,7 +75,8 @@ class Sealer:
         """Return the token of a `Place`: 88 letters, digits, hyphens and underscores."""
         nonce = next(self._nonces).to_bytes(_NONCE_BYTES, "big")
         plain = _PLACE.pack(_FORMAT, at_us, organization_id, key_id, product_id, secret_number)
-        return base64.urlsafe_b64encode(nonce + self._seal(nonce, plain, None)).decode()
+        token = binascii.b2a_base64(nonce + self._seal(nonce, plain, None), newline=False)
+        return token.translate(_URL_SAFE).decode()
 
     def open(self, token: str) -> tuple[bytes, Place] | None:
         """Return a token's nonce and place; None for what no gateway with these peppers has sealed."""

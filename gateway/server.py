@@ -15,6 +15,7 @@ import httptools
 
 from gateway import answers
 from gateway.answers import Reply
+from gateway.later import Later, Settled
 from gateway.ledger import Ledger
 from gateway.requests import SPELLINGS, Request, new_tracking_id
 from gateway.site import Answer, Site
@@ -113,7 +114,7 @@ class Connection(asyncio.Protocol):
         self._queue: deque[Request | Reply] = deque()
         self._since = server.now
         self._unsent = 0
-        self._later: asyncio.Future[Reply] | None = None
+        self._later: asyncio.Future[Reply] | Later | None = None
         self._is_in_message = self._is_in_head = False
         self._is_stopped = False  # nothing more is read from the client
         self._is_paused = self._has_paused_reading = self._has_failed = False
@@ -253,9 +254,12 @@ class Connection(asyncio.Protocol):
             answer = self._ask(request)
             if isinstance(answer, Reply):
                 self._send(answer, keeps_alive=request.keeps_alive, has_body=request.method != b"HEAD")
+            elif isinstance(answer, Later):
+                self._later = answer
+                answer.then(functools.partial(self._reply_later, request))
             else:
                 self._later = asyncio.ensure_future(answer)
-                self._later.add_done_callback(functools.partial(self._reply_later, request))
+                self._later.add_done_callback(functools.partial(self._reply_done, request))
         if queue or self._has_paused_reading:
             self._regulate()
 
@@ -274,12 +278,16 @@ class Connection(asyncio.Protocol):
             503, "not_ready", detail, new_tracking_id(), fields=b"Retry-After: 1\r\n", closes=True
         )  # fmt: skip
 
-    def _reply_later(self, request: Request, later: asyncio.Future[Reply]) -> None:
-        self._later = None
-        if later.cancelled():
+    def _reply_done(self, request: Request, task: asyncio.Future[Reply]) -> None:
+        if task.cancelled():
+            self._later = None
             return
-        error = later.exception()
-        reply = later.result() if error is None else self._apologise(error)
+        error = task.exception()
+        self._reply_later(request, task.result() if error is None else self._apologise(error))
+
+    def _reply_later(self, request: Request, settled: Settled) -> None:
+        self._later = None
+        reply = self._apologise(settled) if isinstance(settled, Exception) else settled
         self._send(reply, keeps_alive=request.keeps_alive, has_body=request.method != b"HEAD")
         self._work()
 

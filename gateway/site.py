@@ -7,10 +7,12 @@ from collections.abc import Awaitable, Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
+from typing import cast
 
 from gateway import answers, forward, openapi, outcomes, reports, sample_api, verify
 from gateway.answers import Reply
 from gateway.config import Config
+from gateway.later import Later
 from gateway.ledger import Ledger
 from gateway.limiter import Admission, Limiter, Meter
 from gateway.policy import Policy
@@ -208,11 +210,11 @@ class Site:
         return call.finish(call, verdict, admission)
 
     @staticmethod
-    def _conclude_shared(shared: RedisLimiter, call: _Call, verdict: Verdict, meter: Meter) -> Awaitable[Reply]:
-        """Answer once the shared limit has said its word. A future, no task: most of the time of a request would go into it."""
-        answered: asyncio.Future[Reply] = asyncio.get_running_loop().create_future()
-        shared.hit(meter, verdict.limit, functools.partial(_finish, answered, call, verdict))
-        return answered
+    def _conclude_shared(shared: RedisLimiter, call: _Call, verdict: Verdict, meter: Meter) -> Later:
+        """Answer once the shared limit has said its word."""
+        later = Later()
+        shared.hit(meter, verdict.limit, functools.partial(_finish, later, call, verdict))
+        return later
 
     # Answers ----------------------------------------------------------------------------------------------------------
     def _serve(self, call: _Call, verdict: Verdict, admission: Admission | None) -> Answer:
@@ -314,31 +316,26 @@ class Site:
         self._ledger.note(group, at_us, demand, call.request, verdict.host, call.tracking_id)
 
 
-def _finish(answered: asyncio.Future[Reply], call: _Call, verdict: Verdict, admission: Admission) -> None:
+def _finish(later: Later, call: _Call, verdict: Verdict, admission: Admission) -> None:
     """Settle the answer of a request whose admission is known, unless its client has gone. Never raises."""
-    if answered.done():
+    if later.is_cancelled:
         return
     try:
         answer = call.finish(call, verdict if admission.is_admitted else verdict.limited(), admission)
     except Exception as error:
-        answered.set_exception(error)
+        later.settle(error)
         return
     if isinstance(answer, Reply):
-        answered.set_result(answer)
+        later.settle(answer)
     else:
-        later = asyncio.ensure_future(answer)
-        later.add_done_callback(functools.partial(_hand_on, answered))
-        answered.add_done_callback(lambda _: later.cancel())
+        later.work = asyncio.ensure_future(answer)
+        later.work.add_done_callback(functools.partial(_hand_on, later))
 
 
-def _hand_on(answered: asyncio.Future[Reply], later: asyncio.Future[Reply]) -> None:
-    if answered.done() or later.cancelled():
-        return
-    error = later.exception()
-    if error is not None:
-        answered.set_exception(error)
-    else:
-        answered.set_result(later.result())
+def _hand_on(later: Later, task: asyncio.Future[Reply]) -> None:
+    if not task.cancelled():
+        error = task.exception()
+        later.settle(task.result() if error is None else cast(Exception, error))
 
 
 _SPECIAL: dict[str, Callable[[Site, Request, Target], Answer]] = {

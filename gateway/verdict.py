@@ -75,13 +75,10 @@ def decide(rules: Rules, question: Question, now: float, standing: Standing = St
     outcome, secret = _look_up(rules, question.string, standing)
     if secret is None:
         return Verdict(outcome, None, product, host)
-    key = secret.key
-    outcome = _judge_key(rules, secret, key, now)
-    if outcome is outcomes.OK:
-        outcome = _judge_use(key, product, host)
+    outcome = _judge(rules, secret, product, host, now)
     if outcome is not outcomes.OK or product is None:
         return Verdict(outcome, secret, product, host)
-    limit = key.limits[product.id]
+    limit = secret.key.limits[product.id]
     return Verdict(outcome, secret, product, host, product.default_qps if limit is None else limit)
 
 
@@ -98,7 +95,8 @@ def _look_up(rules: Rules, string: str, standing: Standing) -> tuple[Outcome, Se
     return outcomes.OK, secret
 
 
-def _judge_key(rules: Rules, secret: Secret, key: Key, now: float) -> Outcome:
+def _judge(rules: Rules, secret: Secret, product: Product | None, host: str | None, now: float) -> Outcome:
+    key = secret.key
     if key.is_deleted:
         return outcomes.DELETED_KEY
     if (secret.ends_at is not None and secret.ends_at <= now) or (key.expires_at is not None and key.expires_at <= now):
@@ -108,10 +106,6 @@ def _judge_key(rules: Rules, secret: Secret, key: Key, now: float) -> Outcome:
     organization = rules.organizations.get(key.organization_id)
     if organization is None or organization.is_suspended:
         return outcomes.SUSPENDED
-    return outcomes.OK
-
-
-def _judge_use(key: Key, product: Product | None, host: str | None) -> Outcome:
     if product is None:
         return outcomes.NO_SUCH_ROUTE
     if product.id not in key.limits:

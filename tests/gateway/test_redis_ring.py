@@ -1,5 +1,7 @@
 """The ring in Redis decides as the ring in memory does; and what `GATEWAY_REDIS_URL` may say."""
 
+import struct
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -41,19 +43,19 @@ class Ring:
 
     def ask(self, now_us: int, *rings: tuple[bytes, int, int]) -> list[tuple[int, int]]:
         names = [name for name, _, _ in rings]
-        numbers = [number for _, limit, asked in rings for number in (limit, asked)]
+        numbers = b"".join(struct.pack("<II", limit, asked) for _, limit, asked in rings)
         reply = ask(
             self._connection,
             "EVAL",
             WITH_CLOCK,
             len(names),
             *names,
-            *numbers,
+            numbers,
             now_us // WINDOW_US,
             f"{now_us % WINDOW_US:06d}",
         )
-        assert isinstance(reply, list), reply
-        return list(zip(reply[::2], reply[1::2], strict=True))
+        assert isinstance(reply, bytes), reply
+        return list(struct.iter_unpack("<II", reply))
 
 
 def test_the_clock_is_asked_in_one_place():
