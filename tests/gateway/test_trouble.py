@@ -101,7 +101,7 @@ def test_a_database_that_takes_no_writes_is_read_on(people, postgres_server, bes
         raw_connection.execute("SELECT pg_reload_conf()")
         feed = postgres_server.value("SELECT number FROM gateway_feed")
         applied = "SELECT applied_number FROM gateway_node"
-        wait_until(lambda: postgres_server.value(applied) == feed, within_s=5, what="it reports again")
+        wait_until(lambda: postgres_server.value(applied) == feed, within_s=10, what="it reports again")
         total = "SELECT coalesce(sum(requests), 0)::int FROM usage_minute WHERE key_id = %s"
         wait_until(lambda: postgres_server.value(total, people.key.pk) >= 51, within_s=10, what="usage is shipped")
 
