@@ -6,12 +6,13 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.models import AuditEvent
 from accounts.requests import PersonRequest
 from dashboard import htmx, public_ids
-from keys import pasted
+from keys import pasted, receipts
 from keys.models import ApiKey
 from keys.refusals import Refusal
 from support import queries
@@ -44,7 +45,16 @@ def key_page(request: PersonRequest, public_id: str) -> HttpResponse:
         "found": queries.key_page(key),
         "request_log_days": settings.REQUEST_LOG_DAYS,
     }
+    if what := request.GET.get("receipt"):
+        context |= receipts.shown(key, what, "support:receipt")
     return render(request, "support/key.html", context)
+
+
+def receipt(request: PersonRequest, public_id: str) -> HttpResponse:
+    """Show since when the last change of a key holds in every gateway."""
+    what = request.GET.get("what", "")
+    context = receipts.shown(_key(public_id), what, "support:receipt")
+    return render(request, "keys/_receipt.html", {**context, "organization": None})  # times are UTC on these pages
 
 
 def disable(request: PersonRequest, public_id: str) -> HttpResponse:
@@ -58,7 +68,7 @@ def disable(request: PersonRequest, public_id: str) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, f"{key} is disabled. Its requests are refused within a second.")
-            return redirect("support:key", key.public_id)
+            return redirect(f"{reverse('support:key', args=[key.public_id])}?receipt=disabled")
     status = 422 if form.is_bound else 200
     return htmx.render(
         request, "support/disable.html", "dialog", {"tab": "support", "key": key, "form": form}, status=status
@@ -75,6 +85,7 @@ def enable(request: PersonRequest, public_id: str) -> HttpResponse:
             messages.error(request, str(refusal))
         else:
             messages.success(request, f"{key} is enabled. Its requests pass within a second.")
+            return redirect(f"{reverse('support:key', args=[key.public_id])}?receipt=enabled")
         return redirect("support:key", key.public_id)
     return htmx.render(request, "support/enable.html", "dialog", {"tab": "support", "key": key})
 
