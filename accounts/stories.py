@@ -72,7 +72,7 @@ SENTENCES: dict[str, Tale] = {
     "key.created": ("plus", "created {it}", "{after[products]}"),
     "key.deleted": ("trash", "deleted {it}", ""),
     "key.disabled": ("ban", "disabled {it}", "{after[reason]}"),
-    "key.enabled": ("power", "enabled {it}", ""),
+    "key.enabled": ("power", "enabled {it}", "{after[reason]}"),
     "key.old_string_extended": ("clock", "let string {after[string]} of {it} work longer", ""),
     "key.old_string_retired": ("ban", "retired string {before[string]} of {it}", "It is refused since."),
     "member.left": ("out", "left the organisation", "Was {before[role]}"),

@@ -18,8 +18,8 @@ _DOT_SEGMENT = re.compile(r"(?:\A|[/\\])\.\.?(?:[/\\]|\Z)")
 REMEMBERED_MAX_BYTES = 256
 
 READ_HEADERS = frozenset({
-    b"authorization", b"content-length", b"expect", b"if-none-match", b"origin", b"referer", b"tracking-id", b"user-agent",
-    b"x-api-key", b"x-forwarded-for", b"x-forwarded-uri", b"x-original-uri",
+    b"authorization", b"content-length", b"expect", b"host", b"if-none-match", b"origin", b"referer", b"tracking-id",
+    b"transfer-encoding", b"user-agent", b"x-api-key", b"x-forwarded-for", b"x-forwarded-uri", b"x-original-uri",
 })  # fmt: skip
 """All headers that the gateway ever looks at. Others are dropped as they come, without cost."""
 _SPELLINGS_MAX, _SPELLING_MAX_BYTES = 4096, 64

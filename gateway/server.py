@@ -15,6 +15,7 @@ import httptools
 
 from gateway import answers
 from gateway.answers import Reply
+from gateway.heads import find_fault
 from gateway.later import Later, Settled
 from gateway.ledger import Ledger
 from gateway.requests import SPELLINGS, Request, new_tracking_id
@@ -214,6 +215,9 @@ class Connection(asyncio.Protocol):
         self._is_in_head = False
         self._is_counting = True
         headers = self._headers
+        if fault := find_fault(headers, self._parser.get_http_version()):
+            self._fail(400, "bad_request", fault)
+            return
         if b"expect" not in headers or headers[b"expect"].lower() != b"100-continue" or self._is_stopped:
             return
         if headers.get(b"content-length", b"0").rjust(20, b"0") > b"%020d" % BODY_MAX_BYTES:

@@ -15,6 +15,7 @@ import time
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from http import HTTPStatus
 from typing import Any
 
 import psycopg
@@ -58,6 +59,12 @@ SELECT to_timestamp(at_us / 1e6), tracking_id, nullif(organization_id, 0), nulli
 FROM unnest(%s::bigint[], %s::text[], %s::bigint[], %s::bigint[], %s::bigint[], %s::int[], %s::text[], %s::smallint[],
             %s::text[], %s::text[], %s::text[])
     AS r (at_us, tracking_id, organization_id, key_id, product_id, secret_number, outcome, status, host, network, client)
+"""
+# The time of a request, to the microsecond, is in its token: with key and product it finds the row.
+_CORRECT = """
+UPDATE request_log r SET status = c.status
+FROM unnest(%s::bigint[], %s::bigint[], %s::bigint[], %s::smallint[]) AS c (key_id, at_us, product_id, status)
+WHERE r.key_id = c.key_id AND r.at = to_timestamp(c.at_us / 1e6) AND r.product_id = c.product_id AND r.outcome = 'ok'
 """
 _DECLARE = """
 INSERT INTO usage_gap (node, from_at, until_at, requests) VALUES (%s, to_timestamp(%s), to_timestamp(%s), %s)
@@ -164,6 +171,7 @@ class Shipper:
             if tallies:
                 uses = self._note_uses(connection, tallies)
             self._keep(connection, reading)
+            self._correct(connection, reading)
             self._declare(connection, segment, reading)
             if reading.offset != row[0]:
                 connection.execute(_MOVE, (reading.offset, segment.id))
@@ -198,6 +206,19 @@ class Shipper:
             [record.client for record, _ in chosen],
         ]
         connection.execute(_LOG, columns)
+
+    def _correct(self, connection: policy_sql.Connection, reading: Reading) -> None:
+        """Give requests of the request log the status with which they ended. One that is not in the log yet keeps its 200."""
+        ended = [correction for correction in reading.corrections if correction.status != HTTPStatus.OK]
+        if not ended or not self._config.request_log_days:
+            return
+        columns: list[list[int]] = [
+            [correction.key_id for correction in ended],
+            [correction.at_us for correction in ended],
+            [correction.product_id for correction in ended],
+            [correction.status for correction in ended],
+        ]
+        connection.execute(_CORRECT, columns)
 
     def _note_uses(self, connection: policy_sql.Connection, tallies: Sequence[Tally]) -> _Uses:
         """Move "last used" forward. Return the uses that wait: of strings that it was moved for a moment ago, and of locked keys."""

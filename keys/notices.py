@@ -24,9 +24,9 @@ def tell_managers(kind: str, key: "ApiKey", *, by: "User | None" = None, **detai
     )  # fmt: skip
 
 
-def tell_state(kind: str, key: "ApiKey", *, by: "User", reason: str, as_staff: bool, at: Any = None) -> None:
+def tell_state(kind: str, key: "ApiKey", *, by: "User", as_staff: bool, at: Any = None, **why: str) -> None:
     """Tell that a key was disabled or enabled, and why."""
-    tell_managers(kind, key, by=by, actor="The provider" if as_staff else by.label, reason=reason, at=at)
+    tell_managers(kind, key, by=by, actor="The provider" if as_staff else by.label, at=at, **why)
 
 
 def tell_requested(wish: "QpsRequest", *, by: "User", at: Any = None) -> None:

@@ -3,9 +3,12 @@
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any
+from urllib.parse import quote
 
 from django.db import connection
+from django.urls import reverse
 
+from accounts.models import AuditEvent
 from keys.models import ApiKey
 
 LIVE_SECONDS = 60
@@ -52,6 +55,20 @@ def latest(key: ApiKey) -> Receipt | None:
     return Receipt(rows[0][0], everywhere_at, behind, len(nodes))
 
 
-def shown(key: ApiKey, what: str) -> dict[str, Any]:
-    """Return what `keys/_receipt.html` shows: `what` is `deleted`, `retired`, or anything else for an edit."""
-    return {"key": key, "what": what, "receipt": latest(key)}
+def shown(key: ApiKey, what: str, address: str = "keys:receipt") -> dict[str, Any]:
+    """Return what `keys/_receipt.html` shows. `what` is what was done, `edited` where it is empty; `address` answers when asked again."""
+    if what in {"", "edited"} and _took_away(key):
+        what = "restricted"
+    receipt_url = f"{reverse(address, args=[key.public_id])}?what={quote(what)}"
+    return {"key": key, "what": what, "receipt": latest(key), "receipt_url": receipt_url}
+
+
+def _took_away(key: ApiKey) -> bool:
+    """Whether the last edit of a key removed a product or a domain, or made the first list of domains."""
+    edit = AuditEvent.objects.filter(target_id=key.public_id, verb="key.edited").order_by("-at").first()
+    if edit is None:
+        return False
+    before, after = edit.before or {}, edit.after or {}
+    lost_products = set(before.get("products", ())) - set(after.get("products", ()))
+    had, has = set(before.get("domains", ())), set(after.get("domains", ()))
+    return bool(lost_products or (has and (not had or had - has)))  # without a list every domain is allowed

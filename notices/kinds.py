@@ -118,7 +118,7 @@ _KINDS: Final = (
         _KEY, page="keys:detail", icon="ban",
     ),
     Kind(
-        "key.enabled", KEYS, "Key enabled: {key}", ("{actor} enabled this key. Its requests pass again.", "It was disabled because: {reason}"),
+        "key.enabled", KEYS, "Key enabled: {key}", ("{actor} enabled this key. Its requests pass again.", "Reason: {why}", "It was disabled because: {reason}"),
         _KEY, page="keys:detail", icon="power",
     ),
     Kind(

@@ -8,6 +8,7 @@ app_name = "support"
 urlpatterns = [
     path("", search.search, name="search"),
     path("keys/<str:public_id>/", pages.key, name="key"),
+    path("keys/<str:public_id>/receipt/", pages.receipt, name="receipt"),
     path("keys/<str:public_id>/disable/", changes.disable, name="disable"),
     path("keys/<str:public_id>/enable/", changes.enable, name="enable"),
     path("people/<str:person_id>/", pages.person, name="person"),

@@ -13,7 +13,7 @@ from django.utils.html import format_html
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
 from dashboard.templatetags.ui import STATE_WORDS
-from keys import lookup, pasted
+from keys import lookup, pasted, receipts
 from keys.forms import DomainsField
 from keys.models import ApiKey, BillingType, KeyProduct, KeySecret
 from keys.queries import with_state
@@ -139,6 +139,7 @@ class ApiKeyAdmin(AuditedAdmin):
             "State",
             {
                 "fields": (
+                    "holds",
                     "disabled_at",
                     "disabled_by",
                     "disabled_by_staff",
@@ -151,7 +152,7 @@ class ApiKeyAdmin(AuditedAdmin):
         ("Times", {"fields": ("created_at", "created_by", "rotated_at", "last_used_at")}),
     )
     readonly_fields = (
-        "public_id", "organization", "support_page", "disabled_at", "disabled_by", "disabled_by_staff", "disabled_reason",
+        "public_id", "organization", "support_page", "holds", "disabled_at", "disabled_by", "disabled_by_staff", "disabled_reason",
         "deleted_at", "deleted_by", "created_at", "created_by", "rotated_at", "last_used_at",
     )  # fmt: skip
     inlines = (KeyProductInline, KeySecretInline)
@@ -227,6 +228,16 @@ class ApiKeyAdmin(AuditedAdmin):
         return format_html(
             '<a href="{}">Requests, limits and history</a>', reverse("support:key", args=[obj.public_id])
         )
+
+    @admin.display(description="last change")
+    def holds(self, obj: ApiKey) -> str:
+        """Since when it holds in every gateway, or who has not confirmed it yet."""
+        found = receipts.latest(obj)
+        if found is None:
+            return "holds everywhere; it is more than two days old"
+        if found.everywhere_at is None:
+            return f"waiting for the word of {', '.join(found.behind)}" if found.behind else "no gateway is running"
+        return f"holds everywhere since {found.everywhere_at:%H:%M:%S}.{found.everywhere_at.microsecond // 100_000} UTC, {found.took_seconds:.1f} s after it was confirmed"
 
     @admin.action(description="Disable…", permissions=["change"])
     def disable_chosen(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:

@@ -230,8 +230,8 @@ class ApiKey(KeyRecord):
                 self._record("key.disabled", by, after={"reason": reason}, as_staff=as_staff, at=at)
                 notices.tell_state("key.disabled", self, by=by, reason=reason, as_staff=as_staff, at=at)
 
-    def enable(self, *, by: User, version: int | None = None, as_staff: bool = False) -> None:
-        """Undo `disable`. Enabling an enabled key changes nothing. Raises StaleVersion; DisabledByStaff unless staff ask."""
+    def enable(self, *, by: User, version: int | None = None, as_staff: bool = False, reason: str = "") -> None:
+        """Undo `disable`, for a reason that the customer reads. Enabling an enabled key changes nothing. Raises StaleVersion; DisabledByStaff unless staff ask."""
         with self._locked(version):
             if self.disabled_by_staff and not as_staff:
                 raise DisabledByStaff(
@@ -242,8 +242,8 @@ class ApiKey(KeyRecord):
                 self.disabled_at, self.disabled_by, self.disabled_reason = None, None, ""
                 self.disabled_by_staff = False
                 self._save("disabled_at", "disabled_by", "disabled_reason", "disabled_by_staff")
-                self._record("key.enabled", by, before=before, as_staff=as_staff)
-                notices.tell_state("key.enabled", self, by=by, reason=before["reason"], as_staff=as_staff)
+                self._record("key.enabled", by, before=before, after={"reason": reason}, as_staff=as_staff)
+                notices.tell_state("key.enabled", self, by=by, reason=before["reason"], why=reason, as_staff=as_staff)
 
     def mark_deleted(self, *, by: User, at: dt.datetime | None = None) -> None:
         """Delete the key: its strings are refused, it leaves every list. The row stays, for its history. Safe to repeat.

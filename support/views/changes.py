@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.urls import reverse
 
 from accounts.requests import PersonRequest
 from dashboard import htmx
@@ -22,22 +23,23 @@ def disable(request: PersonRequest, public_id: str) -> HttpResponse:
             form.add_error(None, str(refusal))
         else:
             messages.success(request, f"{key} is disabled. Its requests are refused within a second.")
-            return redirect("support:key", key.public_id)
+            return redirect(f"{reverse('support:key', args=[key.public_id])}?receipt=disabled")
     return _dialog(request, "support/disable.html", form, key=key)
 
 
 def enable(request: PersonRequest, public_id: str) -> HttpResponse:
-    """Let a disabled key work again."""
+    """Let a disabled key work again, for a reason that the customer reads."""
     key = find.key(public_id)
-    if request.method == "POST":
+    form = ReasonForm(request.POST if request.method == "POST" else None)
+    if form.is_valid():
         try:
-            key.enable(by=request.user, as_staff=True)
+            key.enable(by=request.user, reason=form.cleaned_data["reason"], as_staff=True)
         except Refusal as refusal:
-            messages.error(request, str(refusal))
+            form.add_error(None, str(refusal))
         else:
             messages.success(request, f"{key} is enabled. Its requests pass within a second.")
-        return redirect("support:key", key.public_id)
-    return _dialog(request, "support/enable.html", None, key=key)
+            return redirect(f"{reverse('support:key', args=[key.public_id])}?receipt=enabled")
+    return _dialog(request, "support/enable.html", form, key=key)
 
 
 def suspend(request: PersonRequest, customer_id: str) -> HttpResponse:

@@ -8,7 +8,7 @@ from django.shortcuts import render
 
 from accounts.models import Target
 from accounts.requests import PersonRequest
-from keys import pasted
+from keys import pasted, receipts
 from support import audit, explain, find, queries
 from support.forms import NoteForm
 
@@ -17,10 +17,17 @@ def key(request: PersonRequest, public_id: str) -> HttpResponse:
     """Show a key as staff see it."""
     found = find.key(public_id)
     audit.note_look(found, request.user, organization=found.organization)
+    what = request.GET.get("receipt", "")
     return _page(
         request, "support/key.html", about=found.public_id, found=queries.key_page(found),
-        request_log_days=settings.REQUEST_LOG_DAYS,
+        request_log_days=settings.REQUEST_LOG_DAYS, **(receipts.shown(found, what, "support:receipt") if what else {}),
     )  # fmt: skip
+
+
+def receipt(request: PersonRequest, public_id: str) -> HttpResponse:
+    """Show since when the last change of a key holds in every gateway."""
+    context = receipts.shown(find.key(public_id), request.GET.get("what", ""), "support:receipt")
+    return render(request, "keys/_receipt.html", {**context, "organization": None})  # times are UTC on these pages
 
 
 def person(request: PersonRequest, person_id: str) -> HttpResponse:

@@ -187,4 +187,22 @@ def caddy(folder: Path, gateway_port: int, syslog: str) -> Iterator[Proxy]:
     upstream.stop()
 
 
-STARTERS = {"nginx": nginx, "caddy": caddy}
+@contextlib.contextmanager
+def haproxy(folder: Path, gateway_port: int, syslog: str) -> Iterator[Proxy]:
+    """A HAProxy with deploy/haproxy/."""
+    program, port, upstream = need("haproxy"), free_port(), Upstream()
+    (folder / "logs").mkdir(parents=True)
+    for path in (DEPLOY / "haproxy").iterdir():
+        shutil.copy(path, folder)
+    environment = {
+        "LISTEN": f"127.0.0.1:{port}",
+        "GATEWAY": f"127.0.0.1:{gateway_port}",
+        "UPSTREAM": f"127.0.0.1:{upstream.port}",
+        "SYSLOG": syslog,
+    }
+    with _run([program, "-f", "haproxy.cfg"], port, folder, environment):
+        yield Proxy("haproxy", port, upstream, folder)
+    upstream.stop()
+
+
+STARTERS = {"nginx": nginx, "caddy": caddy, "haproxy": haproxy}

@@ -1,5 +1,6 @@
 """Hostile HTTP: a 4xx or a close, never a hang, never a crash, and nothing of it in the log."""
 
+import random
 import socket
 import threading
 import time
@@ -39,7 +40,7 @@ HOSTILE = {
     "an address of 9 KB": (request(b"/map/" + b"x" * 9_000), {414}),
     "an address of 1 MB": (b"GET /map/" + b"x" * 1_000_000, {414}),
     "headers of 40 KB": (request(PATH, *[b"X-%d: " % n + b"y" * 1_000 for n in range(40)]), {431}),
-    "a header without end": (b"GET / HTTP/1.1\r\nX-Long: " + b"y" * 500_000, {431}),
+    "a header without end": (b"GET / HTTP/1.1\r\nHost: x\r\nX-Long: " + b"y" * 500_000, {431}),
     "a header name without end": (b"GET / HTTP/1.1\r\n" + b"y" * 500_000, {431}),
     "a body of 70 KB": (request(PATH, b"Content-Length: 70000", method=b"POST", body=b"z" * 70_000), {413}),
     "chunks without end": (
@@ -65,6 +66,25 @@ HOSTILE = {
     "a key that is no ASCII": (request(PATH, "X-Api-Key: lké".encode(), CLOSE), {401}),
     "CONNECT": (b"CONNECT host:443 HTTP/1.1\r\nHost: host\r\n\r\n", {400}),
     "an offer to upgrade": (request(PATH, b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: h2c"), {401}),
+    "no host": (b"GET / HTTP/1.1\r\nX-Api-Key: y\r\n\r\n", {400}),
+    "two hosts": (request(PATH, b"Host: y"), {400}),
+    "two hosts that are the same": (request(PATH, b"HOST: x"), {400}),
+    "two hosts in one": (b"GET / HTTP/1.1\r\nHost: x, y\r\n\r\n", {400}),
+    "HTTP/2.0 in a request line": (b"GET / HTTP/2.0\r\nHost: x\r\n\r\n", {400}),
+    "HTTP/0.9": (b"GET /map/1/x\r\n\r\n", {400}),
+    "lines without CR": (b"GET / HTTP/1.1\nHost: x\n\n", {400}),
+    "a body that is packed and chunked": (
+        request(PATH, b"Transfer-Encoding: gzip, chunked", method=b"POST", body=b"0\r\n\r\n"), {400},
+    ),
+    "chunks in HTTP/1.0": (b"POST / HTTP/1.0\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", {400}),
+    "chunks twice": (
+        request(PATH, b"Transfer-Encoding: chunked", b"Transfer-Encoding: chunked", method=b"POST", body=b"0\r\n\r\n"),
+        {400},
+    ),
+    "a signed length": (request(PATH, b"Content-Length: +2", method=b"POST", body=b"zz"), {400}),
+    "a chunk of more than there can be": (
+        request(PATH, b"Transfer-Encoding: chunked", method=b"POST", body=b"ffffffffffffffffff\r\n"), {400},
+    ),
     "an unknown method": (request(PATH, method=b"HACK"), {400}),
     "a body that is too large, announced": (
         request(PATH, b"Content-Length: 99999999999999999", b"Expect: 100-continue", method=b"POST"), {413},
@@ -88,6 +108,69 @@ def test_hostile_requests_get_a_4xx_and_a_close(gateway, name):
 def test_any_bytes_get_a_4xx_or_a_close(gateway, noise, start):
     received = raw(gateway.port, start + noise + b"\r\n\r\n", half_close=True)
     assert all(status == 204 or 400 <= status < 500 for status in statuses(received)), received
+
+
+def test_http_1_0_needs_no_host(gateway):
+    assert statuses(raw(gateway.port, b"GET /livez HTTP/1.0\r\n\r\n")) == [200]
+
+
+METHODS = [b"GET", b"POST", b"HEAD", b"OPTIONS", b"PUT", b"get", b""]
+TARGETS = [
+    b"/map/1/x",
+    b"/authorize",
+    b"/authorize/nginx",
+    b"/v1/verify",
+    b"/v1/report",
+    b"/readyz",
+    b"*",
+    b"//",
+    b"/%00",
+    b"http://x/map",
+]
+NAMES = [b"Host", b"X-Api-Key", b"Content-Length", b"Transfer-Encoding", b"Connection", b"Expect", b"Upgrade", b"Origin",
+         b"X-Original-URI", b"X-Forwarded-Uri", b"X-Forwarded-For", b"Authorization", b"Tracking-ID", b"X"]  # fmt: skip
+VALUES = [b"x", b"", b"chunked", b"5", b"0", b"100-continue", b"close", b"keep-alive", b"/map/1/x?key=%ff", b"null", b"Bearer lk",
+          b"http://\xc3\xa9", b"a" * 300, b"\xff", b"1, 2"]  # fmt: skip
+BODIES = [
+    b"",
+    b"{}",
+    b"[" * 3000,
+    b'{"key": "\xff"}',
+    b'{"key": 1, "path": []}',
+    b"0\r\n\r\n",
+    b"5\r\n{}\r\n",
+    b"GET / HTTP/1.1\r\n",
+]
+
+
+def check_fuzz(gateway, rounds: int, seed: int) -> None:
+    """Send requests of parts that are each allowed, whole and cut, and see that each connection ends with a 2xx or 4xx, or a close."""
+    chance = random.Random(seed)
+    for _ in range(rounds):
+        data = b""
+        for _ in range(chance.choice([1, 1, 2, 5])):
+            lines = [
+                b" ".join(
+                    (chance.choice(METHODS), chance.choice(TARGETS), chance.choice([b"HTTP/1.1"] * 4 + [b"HTTP/1.0"]))
+                )
+            ]
+            lines += [chance.choice(NAMES) + b": " + chance.choice(VALUES) for _ in range(chance.randrange(6))]
+            lines += [b"Host: x"] * chance.choice([0, 1, 1, 1])
+            data += b"\r\n".join(lines) + b"\r\n\r\n" + chance.choice(BODIES)
+        if chance.random() < 0.3:
+            data = data[: chance.randrange(len(data) + 1)]
+        if chance.random() < 0.2:
+            place = chance.randrange(len(data) + 1)
+            data = data[:place] + chance.randbytes(3) + data[place:]
+        received = raw(gateway.port, data, timeout_s=4, half_close=True)
+        found = statuses(received)  # 100: go on with the body
+        assert all(status == 100 or 200 <= status < 300 or 400 <= status < 500 for status in found), (data, received)
+    assert gateway.http().ask("/livez").status == 200
+    assert "Traceback" not in gateway.log()
+
+
+def test_parts_of_requests_put_together_anyhow_get_a_4xx_or_a_close(gateway):
+    check_fuzz(gateway, 300, seed=6)
 
 
 def test_a_client_that_may_send_its_body_is_told_to(gateway):
@@ -145,7 +228,7 @@ def test_slow_senders_are_told_and_idle_ones_closed(own_gateway):
     stopping = threading.Event()
 
     def drip():
-        dripping.sendall(b"POST /v1/verify HTTP/1.1\r\nContent-Length: 999\r\n\r\n")
+        dripping.sendall(b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n")
         while not stopping.wait(0.5):
             try:
                 dripping.sendall(b"x")

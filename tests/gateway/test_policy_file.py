@@ -149,7 +149,7 @@ def test_a_gateway_that_starts_while_postgresql_is_away_serves_what_it_knew(peop
     postgres_server.fill()
     with postgres_server.connect() as raw:
         raw.execute("DELETE FROM keys_keysecret WHERE key_id = %s", (people.other_key.pk,))
-    gateway = own_gateway(DATABASE_URL=postgres_server.url, GATEWAY_STALE_SECONDS="4").start()
+    gateway = own_gateway(DATABASE_URL=postgres_server.url).start()
     kept = gateway.folder / "policy"
     wait_until(kept.exists, what="the keys are kept on disk")
     http = gateway.http()
@@ -168,8 +168,6 @@ def test_a_gateway_that_starts_while_postgresql_is_away_serves_what_it_knew(peop
     assert http.ask(PATH, x_api_key=string, origin="https://example.com").code == "not_found"
     assert http.ask(PATH, x_api_key=unknown).code == "not_ready"
     assert http.ask("/readyz").body.startswith(b"degraded: the database does not answer, keys as of ")
-    wait_until(lambda: http.ask(PATH, x_api_key=string).code == "not_ready", within_s=6, what="it is too old")
-    assert http.ask("/readyz").status == 503
     postgres_server.start()
     with postgres_server.connect() as raw:
         raw.execute("UPDATE keys_apikey SET disabled_at = now() WHERE id = %s", (people.key.pk,))

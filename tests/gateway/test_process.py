@@ -117,7 +117,7 @@ def test_sigterm_finishes_what_was_begun_and_ships_it(people, own_gateway):
             return  # the connection was closed between two requests
 
     half_sent = socket.create_connection(("127.0.0.1", gateway.port), timeout=10)
-    half_sent.sendall(f"GET /map/1/x HTTP/1.1\r\nX-Api-Key: {string}\r\n".encode())
+    half_sent.sendall(f"GET /map/1/x HTTP/1.1\r\nHost: x\r\nX-Api-Key: {string}\r\n".encode())
     threads = [threading.Thread(target=ask) for _ in range(3)]
     for thread in threads:
         thread.start()

@@ -26,7 +26,10 @@ def test_the_page_shows_the_receipt_of_a_real_gateway_after_deleting(cast, ada, 
 def test_without_htmx_the_next_page_shows_it(cast, ada, gateway):
     page = ada.submit(f"/keys/{cast.key.public_id}/edit/", allowed_domains="example.com")
     assert page["Location"] == f"/keys/{cast.key.public_id}/?receipt=edited"
-    wait_until(lambda: "The change of Fleet tracking holds everywhere since" in ada.get(page["Location"]), within_s=2)
+    wait_until(
+        lambda: "What Fleet tracking may do no longer is refused everywhere since" in ada.get(page["Location"]),
+        within_s=2,
+    )
 
 
 def test_a_receipt_is_for_the_customer_alone(cast, as_user):

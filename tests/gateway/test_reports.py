@@ -12,7 +12,7 @@ from django.db.models import Sum
 from hypothesis import given
 from hypothesis import strategies as st
 
-from analytics.models import UsageDay, UsageError, UsageHour, UsageMinute
+from analytics.models import RequestRecord, UsageDay, UsageError, UsageHour, UsageMinute
 from gateway import batches, config, records, reports
 from gateway.records import Correction
 from gateway.reports import BadReports, Desk, Place, Sealer, Seen
@@ -194,6 +194,8 @@ def test_reports_from_proxy_and_backend_are_added_to_what_was_counted(people, ga
     assert sums(people.key) == (3, 1, 1, 325, 3)
     found = UsageError.objects.filter(key_id=people.key.pk).exclude(product_id=0)
     assert sorted(found.values_list("status", "outcome", "requests")) == [(404, "ok", 1), (502, "ok", 1)]
+    log = RequestRecord.objects.filter(key_id=people.key.pk, outcome="ok").order_by("at")
+    assert list(log.values_list("status", flat=True)) == [200, 404, 502]
 
 
 def test_any_gateway_with_the_same_pepper_takes_a_report(people, gateway, http, string, own_gateway):

@@ -99,11 +99,12 @@ def test_a_database_that_takes_no_writes_is_read_on(people, postgres_server, bes
         assert beside.log().count("takes no writes") == 1
         raw_connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
         raw_connection.execute("SELECT pg_reload_conf()")
-        feed = postgres_server.value("SELECT number FROM gateway_feed")
-        applied = "SELECT applied_number FROM gateway_node"
-        wait_until(lambda: postgres_server.value(applied) == feed, within_s=5, what="it reports again")
-        total = "SELECT coalesce(sum(requests), 0)::int FROM usage_minute WHERE key_id = %s"
-        wait_until(lambda: postgres_server.value(total, people.key.pk) >= 51, within_s=10, what="usage is shipped")
+        reports = "SELECT f.number = n.applied_number FROM gateway_feed f, gateway_node n"
+        wait_until(lambda: raw_connection.execute(reports).fetchone() == (True,), within_s=20, what=beside.log())
+        total = "SELECT coalesce(sum(requests), 0) >= 51 FROM usage_minute WHERE key_id = %s"
+        wait_until(
+            lambda: raw_connection.execute(total, (people.key.pk,)).fetchone() == (True,), within_s=20, what="it ships"
+        )
 
 
 def test_what_is_truncated_is_gone_within_a_second(people, postgres_server, beside):

@@ -43,6 +43,21 @@ def test_a_receipt_waits_for_the_last_gateway_and_names_who_is_behind(cast):
     assert receipt.took_seconds == pytest.approx(0.4)
 
 
+def test_what_an_edit_took_away_is_refused_what_it_gave_holds(cast, ada):
+    node("one")
+    edit = f"/keys/{cast.key.public_id}/edit/"
+    for changes, words in (
+        ({"allowed_domains": "example.com"}, "What Fleet tracking may do no longer is refused everywhere since"),
+        ({"allowed_domains": "example.com\nexample.org"}, "The change of Fleet tracking holds everywhere since"),
+        ({"allowed_domains": "example.org"}, "What Fleet tracking may do no longer is refused everywhere since"),
+        ({"allowed_domains": ""}, "What Fleet tracking may do no longer"),
+    ):
+        page = ada.submit(edit, **changes)
+        change = number_of(cast.key)
+        acknowledge("one", change.number, change.at)
+        assert (words in ada.get(page["Location"])) == bool(changes["allowed_domains"])
+
+
 def test_later_changes_and_later_gateways_do_not_move_the_moment(cast):
     node("one")
     cast.key.disable(by=cast.ada, reason="incident")

@@ -6,7 +6,7 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from keys.models import ApiKey, QpsRequest
+from keys.models import ApiKey, GatewayAck, GatewayChange, GatewayNode, QpsRequest
 from tests.factories import KeyFactory, products, string_of
 from tests.support.staff import log_request, secrets_of, staff_with
 
@@ -128,6 +128,25 @@ def test_staff_who_may_change_keys_disable_with_a_reason(cast, as_user):
     cast.key.refresh_from_db()
     assert cast.key.disabled_at is None
     assert AuditEvent.objects.get(verb="key.enabled").as_staff
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_receipt_says_since_when_a_key_that_staff_disabled_is_refused_everywhere(cast, sam, as_user):
+    now = timezone.now()
+    GatewayNode.objects.create(name="slow", started_at=now - dt.timedelta(hours=1), seen_at=now, applied_at=now)
+    page = sam.submit(page_of(cast.key, "disable/"), reason="Abuse report 12", follow=True)
+    assert "Fleet tracking is disabled. Waiting for the word of slow." in page
+    (poll,) = [each.get("hx-get") for each in page.all("[data-receipt]")]
+    assert poll == page_of(cast.key, "receipt/") + "?what=disabled"
+    change = GatewayChange.objects.filter(key_id=cast.key.pk).latest("number")
+    at = change.at + dt.timedelta(milliseconds=300)
+    GatewayAck.objects.create(node="slow", number=change.number, at=at)
+    assert (
+        f"Fleet tracking is disabled. Refused everywhere since {at:%H:%M:%S}.{at.microsecond // 100_000} (0.3 s after"
+        in sam.get(poll)
+    )
+    assert "holds everywhere since" in sam.get(f"/admin/keys/apikey/{cast.key.pk}/change/")
+    assert as_user(cast.ada).get(poll).status == 404
 
 
 @pytest.mark.parametrize("reason", ["", "   ", "x" * 301])
