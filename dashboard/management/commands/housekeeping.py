@@ -9,18 +9,15 @@ from django.core.management.base import BaseCommand
 from django.db import connection, models
 from django.utils import timezone
 
-from analytics.models import RequestRecord, UsageDay, UsageError, UsageGap, UsageHour, UsageMinute
+from analytics import retention
+from analytics.models import RequestRecord, UsageGap
 from keys.models import GatewayAck, GatewayChange, GatewayNode, Submission
 from notices.models import Letter, Notice
 
 BATCH = 10_000
 
 KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
-    (UsageMinute, "minute", dt.timedelta(days=35)),
-    (UsageHour, "hour", dt.timedelta(days=400)),
-    (UsageError, "hour", dt.timedelta(days=400)),
     (UsageGap, "until_at", dt.timedelta(days=400)),
-    (UsageDay, "date", dt.timedelta(days=5 * 366)),
     (RequestRecord, "at", dt.timedelta(days=settings.REQUEST_LOG_DAYS)),
     (GatewayChange, "at", dt.timedelta(days=2)),
     (GatewayAck, "at", dt.timedelta(days=2)),
@@ -30,7 +27,7 @@ KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
     (Letter, "created_at", dt.timedelta(days=180)),  # after the notices that refer to it and are never younger
     (Session, "expire_date", dt.timedelta(0)),
 )
-"""What is kept how long, by which column. A gateway that is more than two days behind takes a new snapshot."""
+"""What is kept how long, by which column; usage is in analytics/retention.py. A gateway that is more than two days behind takes a new snapshot."""
 
 
 class Command(BaseCommand):
@@ -44,6 +41,9 @@ class Command(BaseCommand):
         for model, column, kept in KEPT:
             if gone := _delete_before(model, column, now - kept):
                 self.stdout.write(f"{model._meta.db_table}: {gone:,} rows")
+        for table, gone in retention.forget().items():
+            if gone:
+                self.stdout.write(f"{table}: {gone:,} rows")
 
 
 def _delete_before(model: type[models.Model], column: str, before: dt.datetime) -> int:
