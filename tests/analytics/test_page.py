@@ -11,7 +11,7 @@ from django.utils import timezone
 from accounts.models import Plan
 from analytics.models import UsageGap
 from keys.models import GatewayNode
-from tests.analytics.usage import record
+from tests.analytics.usage import add, delta, record
 from tests.factories import KeyFactory, products
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
@@ -91,15 +91,17 @@ def test_hours_and_days_of_any_zone_equal_brute_force_and_each_other(ada, cast, 
     start = dt.datetime.combine(date - DAY, dt.time(), place).astimezone(dt.UTC)
     hours: dict[dt.datetime, int] = {}  # by the instant that is as long ago as the clock shows minutes
     days: dict[dt.date, int] = {}
+    deltas = []
     for step in range(3 * 96 + 8):
         at = start + step * dt.timedelta(minutes=15)
         local = at.astimezone(place)
         if local.date() > date + DAY:
             break
-        record(cast.key, "search", at, step + 1)
+        deltas.append(delta(cast.key, "search", at, step + 1))
         days[local.date()] = days.get(local.date(), 0) + step + 1
         mark = at - local.minute * dt.timedelta(minutes=1)
         hours[mark] = hours.get(mark, 0) + step + 1
+    add(deltas)
     query = {"from": (date - DAY).isoformat(), "to": (date + DAY).isoformat(), "range": "own", "split": "0"}
     by_hour = read_csv(ada.get("/analytics/usage.csv", **query, show="hour"))
     by_day = read_csv(ada.get("/analytics/usage.csv", **query, show="day"))
@@ -113,11 +115,15 @@ def test_hours_and_days_of_any_zone_equal_brute_force_and_each_other(ada, cast, 
 def test_page_tables_and_csv_agree_to_the_unit(ada, cast, path, query):
     now = timezone.now()
     second = KeyFactory(organization=cast.northwind, name="Second", products=products("routing"))
+    deltas = []
     for back in range(1, 40):
         at = now - back * 7 * HOUR
-        record(cast.key, "search", at, 50 + back, s429_over_qps=back % 5, s404_ok=back % 3, s500_ok=back % 2)
-        record(second, "routing", at, 10 + back, s403_domain_not_allowed=back % 4)
-        record(second, None, at, 2, s404_no_such_route=2)
+        deltas += [
+            delta(cast.key, "search", at, 50 + back, s429_over_qps=back % 5, s404_ok=back % 3, s500_ok=back % 2),
+            delta(second, "routing", at, 10 + back, s403_domain_not_allowed=back % 4),
+            delta(second, None, at, 2, s404_no_such_route=2),
+        ]
+    add(deltas)
     page = ada.get(path, **query)
     view = page.one("nav.views [aria-current]").text
     totals = [number(figure(page, name)) for name in ("Total requests", "QPS breaches", "4XX errors", "5XX errors")]
@@ -268,7 +274,8 @@ def test_reasons_say_what_to_do(ada, cast, now):
     words = rows(page, "reason-name")
     assert words[0][1].startswith("Over the QPS limit over_qps · Search API · Send fewer requests at once")
     assert (
-        words[1][1] == "Domain not on the list domain_not_allowed · Search API · Edit the key and add the domain, if it is yours."
+        words[1][1]
+        == "Domain not on the list domain_not_allowed · Search API · Edit the key and add the domain, if it is yours."
         " Edit its domains"
     )
     assert words[3][1].startswith("Answered by the API: nothing found")
