@@ -53,40 +53,65 @@ class Ranking:
     nearest: dict[int, Nearest]
 
 
-_SUMS = """sum(requests) AS requests, sum(over_qps) AS over_qps, sum(errors_4xx) AS errors_4xx, sum(errors_5xx) AS errors_5xx,
-    sum(duration_ms_sum) AS duration_ms_sum, sum(duration_count) AS duration_count, max(peak_qps) AS peak_qps"""
-_COUNTS = "requests, over_qps, errors_4xx, errors_5xx, duration_ms_sum, duration_count, peak_qps"
+_NAMES = ("requests", "over_qps", "errors_4xx", "errors_5xx", "duration_ms_sum", "duration_count")
+_COUNTS = ", ".join([*_NAMES, "peak_qps"])
+_SUMS = ", ".join([*(f"sum({name})::bigint AS {name}" for name in _NAMES), "max(peak_qps) AS peak_qps"])
 _WEIGHTS = {"usage": "requests", "breaches": "over_qps", "errors": "errors_4xx + errors_5xx", "callers": "requests"}
 
+# The limit of most pairs is the product's default, so the nearest of them has the highest peak: of each product a few of the highest
+# are compared (a key may have lost the product since), and all that have a limit of their own.
 _RANKED = """
 WITH pairs AS MATERIALIZED (
     SELECT key_id, product_id, {sums} FROM ({rows}) AS found GROUP BY key_id, product_id
+), most AS (
+    SELECT key_id, sum({weight})::bigint AS weight FROM pairs GROUP BY key_id ORDER BY weight DESC, key_id LIMIT {most}
+), own AS MATERIALIZED (
+    SELECT a.key_id, a.product_id FROM keys_keyproduct a JOIN keys_apikey k ON k.id = a.key_id
+    WHERE k.organization_id = %(organization)s AND a.qps_limit IS NOT NULL AND %(wants_nearest)s
+), near AS (
+    SELECT {counts}, key_id, product_id FROM (
+        SELECT pairs.*, row_number() OVER (PARTITION BY product_id ORDER BY peak_qps DESC) AS place FROM pairs
+        WHERE peak_qps > 0 AND product_id > 0 AND %(wants_nearest)s
+    ) AS placed WHERE place <= {compared}
+    UNION
+    SELECT {counts}, key_id, product_id FROM pairs JOIN own USING (key_id, product_id) WHERE peak_qps > 0
 ), ranked AS (
-    (SELECT 'key' AS kind, key_id, NULL::bigint AS product_id, {sums} FROM pairs
-     GROUP BY key_id HAVING sum({weight}) > 0 ORDER BY sum({weight}) DESC, key_id LIMIT {most})
+    SELECT 'key' AS kind, key_id, NULL::bigint AS product_id, {sums} FROM pairs JOIN most USING (key_id)
+    WHERE weight > 0 GROUP BY key_id
     UNION ALL
     (SELECT 'breach', key_id, product_id, {counts} FROM pairs WHERE over_qps > 0 AND %(wants_breaches)s
      ORDER BY over_qps DESC, key_id, product_id LIMIT {most})
     UNION ALL
-    (SELECT DISTINCT ON (pairs.product_id) 'nearest', pairs.key_id, pairs.product_id, {counts} FROM pairs
-     LEFT JOIN keys_keyproduct a ON a.key_id = pairs.key_id AND a.product_id = pairs.product_id
-     LEFT JOIN keys_product p ON p.id = a.product_id
-     WHERE pairs.peak_qps > 0 AND pairs.product_id > 0 AND %(wants_nearest)s
-     ORDER BY pairs.product_id, pairs.peak_qps::float / coalesce(a.qps_limit, p.default_qps) DESC NULLS LAST, pairs.key_id)
+    (SELECT DISTINCT ON (near.product_id) 'nearest', near.key_id, near.product_id, {counts} FROM near
+     LEFT JOIN LATERAL ({limit}) known ON true
+     ORDER BY near.product_id, near.peak_qps::float / known.qps DESC NULLS LAST, near.key_id)
 )
-SELECT ranked.*, k.public_id, k.name, k.deleted_at, coalesce(a.qps_limit, p.default_qps) AS qps
-FROM ranked LEFT JOIN keys_apikey k ON k.id = ranked.key_id
-LEFT JOIN keys_keyproduct a ON a.key_id = ranked.key_id AND a.product_id = ranked.product_id
-LEFT JOIN keys_product p ON p.id = a.product_id
+SELECT ranked.*, k.public_id, k.name, k.deleted_at, known.qps
+FROM ranked LEFT JOIN LATERAL (
+    SELECT public_id, name, deleted_at FROM keys_apikey WHERE id = ranked.key_id LIMIT 1
+) k ON true LEFT JOIN LATERAL ({final_limit}) known ON true
+ORDER BY ({weight}) DESC, ranked.key_id, ranked.product_id
 """
-_ORDER = {"key": "requests", "breach": "over_qps"}
+_COMPARED = 5
+# LIMIT keeps it a look-up of single rows: how many pairs there are is not known when the query is planned.
+_LIMIT = """SELECT coalesce(a.qps_limit, p.default_qps) AS qps FROM keys_keyproduct a JOIN keys_product p ON p.id = a.product_id
+    WHERE a.key_id = {pair}.key_id AND a.product_id = {pair}.product_id LIMIT 1"""
 
 
 def ranking(filters: Filters) -> Ranking:
     """Return what makes the view's figures up."""
     rows, parameters = pair_rows(filters)
     facts = parameters | {"wants_breaches": filters.view == "breaches", "wants_nearest": filters.view == "usage"}
-    text = _RANKED.format(rows=rows, sums=_SUMS, counts=_COUNTS, weight=_WEIGHTS[filters.view], most=TABLE_ROWS)
+    text = _RANKED.format(
+        rows=rows,
+        sums=_SUMS,
+        counts=_COUNTS,
+        weight=_WEIGHTS[filters.view],
+        most=TABLE_ROWS,
+        compared=_COMPARED,
+        limit=_LIMIT.format(pair="near"),
+        final_limit=_LIMIT.format(pair="ranked"),
+    )
     with connection.cursor() as cursor:
         cursor.execute(text, facts)
         names = [column.name for column in cursor.description or ()]
