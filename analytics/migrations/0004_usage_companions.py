@@ -24,7 +24,7 @@ def summed(table, source, bucket, by):
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("analytics", "0002_fill_factor"),
+        ("analytics", "0003_chaos_usage_gap"),
         ("accounts", "0003_words"),
     ]
 

@@ -131,7 +131,7 @@ def test_what_is_older_than_the_minutes_stays_and_the_page_says_from_when_days_a
 def test_changing_back_and_forth_loses_nothing(cast):
     ledger = fill(cast, [number * 9 * HOUR for number in range(1, 130)])
     UsageMinute.objects.filter(minute__lt=timezone.now() - 20 * DAY).delete()
-    for zone in ("Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "UTC"):
+    for zone in ["Pacific/Kiritimati", "Pacific/Pago_Pago", "Asia/Kathmandu", "UTC"]:
         change = rebuild.change_time_zone(cast.northwind, zone, by=cast.ada)
         found = by_date(cast.northwind)
         assert sum(found.values()) == sum(ledger.values()) == sum(by_date(cast.northwind, UsageMonth, "month").values())
@@ -242,7 +242,7 @@ def test_counting_anew_beside_shippers_neither_loses_nor_doubles(monkeypatch):
     for shipper in shippers:
         shipper.start()
     monkeypatch.setattr(rebuild, "BATCH_ROWS", 300)
-    for zone in ("Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe", "UTC"):
+    for zone in ["Asia/Kathmandu", "America/New_York", "Australia/Lord_Howe", "UTC"]:
         rebuild.change_time_zone(organization, zone, by=None)
     rebuild.rebuild(organization)
     stopping.set()
