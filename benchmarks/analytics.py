@@ -9,8 +9,8 @@ import argparse
 import json
 import os
 import statistics
+import subprocess
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -24,6 +24,12 @@ TARGETS_MS = {"twenty": 20.0, "largest": 250.0}
 MINUTE_TARGET_MS, LIST_TARGET_MS, INGEST_TARGET = 50.0, 20.0, 50_000
 DELTAS, INGEST_SECONDS = 5_000, 10
 PAIRS_ASSUMED = (1_000, 10_000)
+PAIRS_IN_USE = 25_000
+"""So many keys × products are in use at the same time while rows are counted."""
+LARGE = {
+    "usage_minute", "usage_hour", "usage_day", "usage_month", "usage_error", "usage_organization_minute", "usage_organization_hour",
+    "usage_organization_day", "usage_organization_error", "request_log",
+}  # fmt: skip
 _SIZES = """
 SELECT relname, pg_total_relation_size(oid), greatest(reltuples, 0)::bigint FROM pg_class
 WHERE relkind = 'r' AND (relname LIKE 'usage\\_%' OR relname = 'request_log') AND reltuples > 0 ORDER BY relname
@@ -128,61 +134,81 @@ def sequential_scans(statements: dict[str, Any]) -> set[str]:
             plan = plans.pop()
             plans += plan.get("Plans", [])
             table = plan.get("Relation Name", "")
-            if plan["Node Type"] == "Seq Scan" and (table.startswith("usage_") or table == "request_log"):
+            if plan["Node Type"] == "Seq Scan" and table in LARGE:
                 found.add(f"{table}: {' '.join(sql.split())[:100]}")
     return found
 
 
 def measure_ingest() -> dict[str, float]:
-    """Add batches as a shipper does, while another thread reads the busy customer's page; return rows and deltas per second."""
+    """Add batches as a shipper does, while another process reads the busy customer's page; return rows and deltas per second.
+
+    The same keys are in use all the time, in a new minute after each turn; the first turn is not counted, as it finds its pages on disk.
+    """
     import datetime as dt
 
     from django.db import connection
-    from django.test import Client
 
     from gateway import usage
     from keys.models import KeyProduct
 
-    organization = customers()["twenty"]
-    pairs = list(
-        KeyProduct.objects.order_by("key_id").values_list("key__organization_id", "key_id", "product_id")[:120_000]
-    )
-    stopping, read_ms = threading.Event(), []
+    found = KeyProduct.objects.order_by("key_id").values_list("key__organization_id", "key_id", "product_id")
+    pairs, reasons = list(found[:PAIRS_IN_USE]), ((429, "over_qps", 1), (404, "ok", 1))
+    minute = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0)
 
-    def read() -> None:
-        client = Client(HTTP_HOST="localhost")
-        client.force_login(owner_of(organization))
-        while not stopping.is_set():
-            with watched() as stopwatch:
-                client.get("/analytics/", {"range": "7d"})
-            read_ms.append(stopwatch.taken_s * 1000)
-        connection.close()
+    def turn(minute: dt.datetime) -> int:
+        rows = 0
+        for start in range(0, len(pairs), DELTAS):
+            chosen = [
+                usage.Delta(*pair, 1, minute, 20, 1, 1, 0, 5, reasons if number % 5 == 0 else ())
+                for number, pair in enumerate(pairs[start : start + DELTAS])
+            ]
+            with connection.connection.transaction():
+                usage.add(connection.connection, chosen)
+            owners = {(delta.organization_id, delta.product_id) for delta in chosen}
+            failing = {(delta.organization_id, delta.product_id) for delta in chosen if delta.reasons}
+            rows += (
+                4 * len(chosen) + 3 * len(owners) + 2 * sum(bool(delta.reasons) for delta in chosen) + 2 * len(failing)
+            )
+        return rows
 
-    reader = threading.Thread(target=read)
-    reader.start()
-    minute, deltas, rows, batch = dt.datetime.now(dt.UTC).replace(second=0, microsecond=0), 0, 0, 0
     connection.ensure_connection()
-    began = time.perf_counter()
-    while time.perf_counter() - began < INGEST_SECONDS:
-        start = batch * DELTAS % (len(pairs) - DELTAS)
-        chosen = [
-            usage.Delta(*pair, 1, minute, 20, 1, 1, 0, 5, ((429, "over_qps", 1), (404, "ok", 1)) if number % 5 == 0 else ())
-            for number, pair in enumerate(pairs[start : start + DELTAS])
-        ]  # fmt: skip
-        with connection.connection.transaction():
-            usage.add(connection.connection, chosen)
-        organizations = len({(delta.organization_id, delta.product_id) for delta in chosen})
-        deltas += DELTAS
-        rows += 4 * DELTAS + 3 * organizations + 2 * DELTAS // 5
-        batch += 1
-    took_s = time.perf_counter() - began
-    stopping.set()
-    reader.join()
+    turn(minute)
+    with subprocess.Popen(
+        [sys.executable, "-m", "benchmarks.analytics", "--read"], cwd=ROOT, stdout=subprocess.PIPE
+    ) as reader:
+        assert reader.stdout is not None
+        reader.stdout.readline()  # it is ready
+        turns = rows = 0
+        began = time.perf_counter()
+        while time.perf_counter() - began < INGEST_SECONDS:
+            turns += 1
+            rows += turn(minute + turns * dt.timedelta(minutes=1))
+        took_s = time.perf_counter() - began
+        beside = json.loads(reader.stdout.readline())
     return {
         "rows_per_second": round(rows / took_s),
-        "deltas_per_second": round(deltas / took_s),
-        "page_beside_p95_ms": round(percentile(read_ms, 0.95), 1),
+        "deltas_per_second": round(turns * len(pairs) / took_s),
+        "page_beside_p95_ms": beside["p95"],
     }
+
+
+def read_beside() -> None:
+    """Ask for the busy customer's page while another process adds usage; print a line when it begins, and the figures."""
+    from django.test import Client
+
+    organization = customers()["twenty"]
+    client = Client(HTTP_HOST="localhost")
+    client.force_login(owner_of(organization))
+    client.get("/analytics/", {"range": "7d"})
+    print(flush=True)
+    taken: list[Stopwatch] = []
+    until = time.monotonic() + INGEST_SECONDS
+    while time.monotonic() < until:
+        with watched() as stopwatch:
+            client.get("/analytics/", {"range": "7d"})
+        taken.append(stopwatch)
+        time.sleep(0.2)
+    print(json.dumps(figures(taken)), flush=True)
 
 
 def measure_disk() -> dict[str, Any]:
@@ -255,6 +281,13 @@ def missed(pages: dict[str, Any], listed: dict[str, float], ingest: dict[str, fl
     return found + [f"sequential scan of {scan}" for scan in sorted(scans)]
 
 
+def _set_up() -> None:
+    os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
+    import django
+
+    django.setup()
+
+
 def main() -> int:
     """Start a PostgreSQL of its own, fill it where it holds another number of rows, measure, print, write. Return the exit code."""
     parser = argparse.ArgumentParser(
@@ -262,8 +295,12 @@ def main() -> int:
     )
     parser.add_argument("--rows", type=int, default=5_000_000)
     parser.add_argument("--repeat", type=int, default=20, help="requests of each page and range")
+    parser.add_argument("--read", action="store_true", help=argparse.SUPPRESS)
     options = parser.parse_args()
-    sys.path.insert(0, str(ROOT))
+    if options.read:
+        _set_up()
+        read_beside()
+        return 0
     from benchmarks import machine
     from dashboard import postgres
 
@@ -271,10 +308,7 @@ def main() -> int:
     place = var / "bench-analytics"
     described = machine.describe()
     os.environ |= {"DEBUG": "1", "DATA_DIR": str(place), "DATABASE_URL": postgres.start(place)}
-    os.environ["DJANGO_SETTINGS_MODULE"] = "dashboard.settings"
-    import django
-
-    django.setup()
+    _set_up()
     from django.core.management import call_command
 
     call_command("migrate", verbosity=0)
