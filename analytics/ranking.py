@@ -113,7 +113,9 @@ def ranking(filters: Filters) -> Ranking:
         final_limit=_LIMIT.format(pair="ranked"),
     )
     with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute("SET LOCAL work_mem = '16MB'")  # so that the sums of thousands of keys stay in memory: twice as fast
+        cursor.execute(
+            "SET LOCAL work_mem = '16MB'"
+        )  # so that the sums of thousands of keys stay in memory: twice as fast
         cursor.execute(text, facts)
         names = [column.name for column in cursor.description or ()]
         found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]

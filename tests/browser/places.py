@@ -70,6 +70,8 @@ PLACES = (
     Place("analytics-usage", "ada", "/analytics/"),
     Place("analytics-breaches", "ada", "/analytics/breaches/"),
     Place("analytics-errors", "ada", "/analytics/errors/"),
+    Place("analytics-callers", "ada", "/analytics/callers/"),
+    Place("analytics-statement", "ada", "/analytics/statement/"),
     Place("support", "sam", "/support/"),
     Place("support-key", "sam", "/support/", _support_key),
 )
