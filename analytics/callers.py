@@ -1,4 +1,4 @@
-"""Where requests come from, read from the request log: a sample, as of each key, product and outcome it keeps at most 100 a minute."""
+"""Where requests come from, read from the request log: a sample, which keeps refusals first and of nothing very much a minute."""
 
 from dataclasses import dataclass
 from typing import Any
