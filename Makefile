@@ -30,6 +30,9 @@ chaos: $(VENV)/.installed  ## kill, flood, revoke, fill: the long runs, 25 minut
 bench: $(VENV)/.installed  ## measure the gateway beside its peers (needs wrk, nginx, redis-server; nginx's Lua to compare with it)
 	$(BIN)/python -m benchmarks
 
+bench-analytics: $(VENV)/.installed  ## time every page of Analytics over millions of rows (ROWS=50000000: 20 GB of disk, half an hour)
+	$(BIN)/python -m benchmarks.analytics --rows $(or $(ROWS),5000000)
+
 lint: $(VENV)/.installed  ## style, types, architecture, templates
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -54,4 +57,4 @@ lock: $(VENV)/.installed  ## write requirements*.txt anew from requirements*.in
 clean:  ## remove the demo's data
 	rm -rf var
 
-.PHONY: help install demo traffic test chaos bench lint check-production check lock clean
+.PHONY: help install demo traffic test chaos bench bench-analytics lint check-production check lock clean

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
 
-from analytics.ranges import DAY, Bucket, Step, day_start
+from analytics.ranges import DAY, MINUTE, Bucket, Step, day_start
 
 PLOT_HEIGHT = 200
 PEAK_HEIGHT = 88
@@ -202,7 +202,12 @@ def _peaks(values: Sequence[int], limit: int | None, columns: int) -> Peaks:
 def ticks(buckets: Sequence[Bucket], *, step: Step, zone: ZoneInfo) -> tuple[Tick, ...]:
     """Name up to eight places of the time axis: hours within two days, else dates at their midnights."""
     starts = {bucket.start: index for index, bucket in enumerate(buckets)}
-    if step == "hour" and len(buckets) <= 50:
+    if step in ("minute", "five_minutes"):
+        span = (buckets[-1].end - buckets[0].start) / MINUTE
+        every = next(each for each in (10, 15, 30, 60, 120, 180, 360, 720) if span / each <= 8)
+        local = [(index, start.astimezone(zone)) for start, index in starts.items()]
+        marks = [(index, f"{at:%H:%M}", "") for index, at in local if (at.hour * 60 + at.minute) % every == 0]
+    elif step == "hour" and len(buckets) <= 50:
         local = [(index, start.astimezone(zone)) for start, index in starts.items()]
         every = 3 if len(buckets) <= 26 else 6
         marks = [(index, *_hour_label(at)) for index, at in local if at.hour % every == 0 and at.minute == 0]

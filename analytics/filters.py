@@ -8,31 +8,28 @@ from django.urls import reverse
 
 from accounts.models import Organization
 from analytics.models import NO_PRODUCT
-from analytics.ranges import Period, Step
+from analytics.ranges import STEPS, Period, Step
 from keys.models import ApiKey, Product
 
-View = Literal["usage", "breaches", "errors"]
+View = Literal["usage", "breaches", "errors", "callers"]
 
 DEFAULT_RANGE = "7d"
-RANGES = {"24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "own": "Other"}
-VIEWS: dict[View, str] = {"usage": "Usage", "breaches": "QPS breaches", "errors": "Errors"}
+RANGES = {
+    "1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "12m": "12 months", "own": "Other",
+}  # fmt: skip
+VIEWS: dict[View, str] = {"usage": "Usage", "breaches": "QPS breaches", "errors": "Errors", "callers": "Callers"}
 NO_PRODUCT_CODE, NO_PRODUCT_NAME = "none", "No product"
 """Requests whose path belongs to no product."""
 
 
-def default_step(range_name: str) -> Step:
-    """Return what is shown where the address does not say."""
-    return "hour" if range_name in ("24h", "7d") else "day"
-
-
 def default_split(view: str) -> bool:
     """Whether a view is split by product where the address does not say; errors are split by class."""
-    return view != "errors"
+    return view not in ("errors", "callers")
 
 
 @dataclass(frozen=True, slots=True)
 class Filters:
-    """One choice of everything. No products chosen means all of them."""
+    """One choice of everything. No keys or products chosen means all of them."""
 
     view: View
     range_name: str
@@ -40,10 +37,25 @@ class Filters:
     step: Step
     is_split: bool
     organization: Organization
-    key: ApiKey | None
+    keys: tuple[ApiKey, ...]
     products: tuple[Product, ...]
     includes_no_product: bool
     catalogue: dict[int, Product]
+
+    @property
+    def key(self) -> ApiKey | None:
+        """The key, where exactly one is chosen."""
+        return self.keys[0] if len(self.keys) == 1 else None
+
+    @property
+    def key_ids(self) -> list[int]:
+        """The chosen keys, empty for all."""
+        return [key.pk for key in self.keys]
+
+    @property
+    def step_words(self) -> str:
+        """The step as people say it."""
+        return STEPS[self.step]
 
     @property
     def product_ids(self) -> list[int]:
@@ -58,7 +70,7 @@ class Filters:
     @property
     def is_narrow(self) -> bool:
         """Whether less than the whole organisation is shown."""
-        return self.key is not None or bool(self.product_ids)
+        return bool(self.keys or self.product_ids)
 
     def name_of(self, product_id: int) -> str:
         """Name a product, also one that is retired."""
@@ -84,9 +96,9 @@ class Filters:
             "range": self.range_name if self.range_name != DEFAULT_RANGE else None,
             "from": self.period.first.isoformat() if self.range_name == "own" else None,
             "to": self.period.last.isoformat() if self.range_name == "own" else None,
-            "key": self.key.public_id if self.key else None,
+            "key": [key.public_id for key in self.keys] or None,
             "product": self.codes or None,
-            "show": self.step if self.step != default_step(self.range_name) else None,
+            "show": self.step if self.step != self.period.default_step else None,
             "split": int(self.is_split) if self.is_split != default_split(self.view) else None,
         } | changes
         return urlencode({name: value for name, value in found.items() if value is not None}, doseq=True)
@@ -97,7 +109,6 @@ class Filters:
         query = there.query(**changes)
         return reverse(f"analytics:{there.view}") + (f"?{query}" if query else "")
 
-    @property
-    def csv_url(self) -> str:
-        """The address of the same rows as CSV."""
-        return f"{reverse('analytics:csv')}?{self.query(view=self.view)}"
+    def sheet_url(self, name: str, **changes: Any) -> str:
+        """Return the address of the same rows as a file: `csv`, `json`; `rows="keys"` for a line per key and product."""
+        return f"{reverse(f'analytics:{name}')}?{self.query(view=self.view, **changes)}"

@@ -17,20 +17,38 @@ from analytics.filters import (
     Filters,
     View,
     default_split,
-    default_step,
 )
 from analytics.ranges import DAY, KEPT_DAYS, MAX_DAYS, Period
 from dashboard import public_ids
 from keys.models import ApiKey
+
+MAX_KEYS = 50
+STEP_WORDS: dict[ranges.Step, str] = {"minute": "Minute", "five_minutes": "5 min", "hour": "Hour", "day": "Day"}
+
+
+class KeysField(forms.Field):
+    """IDs of keys, as the address repeats them."""
+
+    widget = forms.MultipleHiddenInput
+
+    def to_python(self, value: Any) -> list[str]:
+        """Return what was sent, without what is empty."""
+        return [text for text in value or [] if text]
+
+    def validate(self, value: Any) -> None:
+        """Refuse more than a page can name."""
+        super().validate(value)
+        if len(value) > MAX_KEYS:
+            raise ValidationError(f"At most {MAX_KEYS} keys can be chosen at once.")
 
 
 class FilterForm(forms.Form):
     """Dates, API key, Products, Show, split by product. What is missing has a default; what is wrong says so at the field."""
 
     range = forms.ChoiceField(choices=list(RANGES.items()), required=False)
-    key = forms.CharField(required=False, max_length=60)
+    key = KeysField(required=False)
     product = forms.MultipleChoiceField(required=False)
-    show = forms.ChoiceField(choices=[("hour", "Hour"), ("day", "Day")], required=False)
+    show = forms.ChoiceField(choices=list(ranges.STEPS.items()), required=False)
     split = forms.ChoiceField(choices=[("0", "No"), ("1", "Yes")], required=False)
 
     def __init__(self, data: QueryDict, *, organization: Organization, now: dt.datetime) -> None:
@@ -47,7 +65,7 @@ class FilterForm(forms.Form):
         for name, words in (
             ("range", "no range of dates"),
             ("product", "no product"),
-            ("show", "neither hour nor day"),
+            ("show", "no minute, five_minutes, hour or day"),
         ):
             self.fields[name].error_messages["invalid_choice"] = f"“%(value)s” is {words}."
 
@@ -71,16 +89,13 @@ class FilterForm(forms.Form):
             self.dates = first, last
         return cleaned
 
-    def clean_key(self) -> ApiKey | None:
-        """Find the key among the organisation's own, deleted ones too. Raises Http404: other keys do not exist here."""
-        text = self.cleaned_data["key"]
-        if not text:
-            return None
-        public_id = public_ids.normalise(text, "key")
-        key = self.organization.keys.filter(public_id=public_id).first() if public_id else None
-        if key is None:
+    def clean_key(self) -> tuple[ApiKey, ...]:
+        """Find the keys among the organisation's own, deleted ones too. Raises Http404: other keys do not exist here."""
+        asked = {public_ids.normalise(text, "key") for text in self.cleaned_data["key"]}
+        found = self.organization.keys.filter(public_id__in=asked - {None}).order_by("name", "pk") if asked else ()
+        if len(found) != len(asked):
             raise Http404
-        return key
+        return tuple(found)
 
     @property
     def oldest(self) -> dt.date:
@@ -93,6 +108,10 @@ class FilterForm(forms.Form):
         place: dict[str, Any] = {"now": self.now, "zone": self.organization.zone}
         if self.range_name == "own":
             return Period.of_dates(*self.dates, **place)
+        if self.range_name == "1h":
+            return Period.of_last_hour(**place)
+        if self.range_name == "12m":
+            return Period.of_days(365, **place)
         if self.range_name == "24h":
             return Period.of_last_day(**place)
         return Period.of_days(int(self.range_name.removesuffix("d")), **place)
@@ -100,15 +119,20 @@ class FilterForm(forms.Form):
     def filters(self, view: View) -> Filters:
         """Return what was asked for. Call it on a valid form only."""
         cleaned, period = self.cleaned_data, self.period
-        asked = cleaned["show"] or default_step(self.range_name)
+        steps = period.steps
+        is_stale = self.sent.get("was", self.range_name) != self.range_name  # chosen for another range
+        asked = period.default_step if is_stale else cleaned["show"] or period.default_step
+        if asked not in steps:  # the next coarser that is there
+            order = list(ranges.STEPS)
+            asked = next((step for step in order[order.index(asked) :] if step in steps), steps[-1])
         return Filters(
             view=view,
             range_name=self.range_name,
             period=period,
-            step=asked if period.allows_hours else "day",
+            step=asked,
             is_split=cleaned["split"] == "1" if cleaned["split"] else default_split(view),
             organization=self.organization,
-            key=cleaned["key"],
+            keys=cleaned["key"],
             products=tuple(product for product in self.catalogue.values() if product.code in cleaned["product"]),
             includes_no_product=NO_PRODUCT_CODE in cleaned["product"],
             catalogue=self.catalogue,
@@ -122,14 +146,34 @@ class FilterForm(forms.Form):
                 "range": filters.range_name,
                 "from": period.first.isoformat(),
                 "to": period.last.isoformat(),
-                "key": filters.key.public_id if filters.key else "",
+                "keys": [key.public_id for key in filters.keys],
                 "products": filters.codes,
                 "show": filters.step,
                 "is_split": filters.is_split,
             }
-        sent = {name: self.sent.get(name, "") for name in ("range", "from", "to", "key", "show")}
+        sent = {name: self.sent.get(name, "") for name in ("range", "from", "to", "show")}
         sent["range"] = sent["range"] or ("own" if sent["from"] or sent["to"] else DEFAULT_RANGE)
-        return sent | {"products": self.sent.getlist("product"), "is_split": self.sent.get("split") != "0"}
+        chosen = {"keys": self.sent.getlist("key"), "products": self.sent.getlist("product")}
+        return sent | chosen | {"is_split": self.sent.get("split") != "0"}
+
+    def steps(self, filters: Filters | None) -> list[tuple[ranges.Step, str]]:
+        """Return the steps to choose from."""
+        there = filters.period.steps if filters else ["hour", "day"]
+        return [(step, STEP_WORDS[step]) for step in ranges.STEPS if step in there]
+
+    def show_note(self, filters: Filters | None) -> str:
+        """Say why another step is shown than was asked for."""
+        asked: ranges.Step | None = self.cleaned_data.get("show") or None if filters else None
+        if (
+            not filters
+            or not asked
+            or asked == filters.step
+            or self.sent.get("was", self.range_name) != self.range_name
+        ):
+            return ""
+        if asked == "hour" and not filters.period.is_minutes:
+            return "Hours can be shown for up to 31 days; longer ranges are shown by the day."
+        return f"This time is shown by the {filters.step_words}: not everything is kept, or can be seen, by the {ranges.STEPS[asked]}."
 
     def asked_view(self) -> View:
         """Return the view that a CSV is asked for. Raises ValidationError."""
@@ -137,3 +181,10 @@ class FilterForm(forms.Form):
         if view not in VIEWS:
             raise ValidationError("There is no such view.")
         return view
+
+    def asks_for_keys(self) -> bool:
+        """Whether a file is to have a line per key and product. Raises ValidationError."""
+        rows = self.sent.get("rows", "")
+        if rows not in ("", "keys"):
+            raise ValidationError("There are no such rows.")
+        return rows == "keys"

@@ -1,4 +1,7 @@
-"""Usage: counted outcomes. The rows are written by the gateway's shipper in SQL (gateway/shipper.py), read by queries.py.
+"""Usage: counted outcomes. The rows are written by the gateway's shipper in SQL (gateway/usage.py), read by sources.py.
+
+Rows by key answer questions about keys. Rows by organisation hold the same sums without the key, so that a page of a customer
+with thousands of keys reads as little as that of one with five. Both are written in one transaction.
 
 The four metrics partition the requests: total = successful + QPS breaches (429) + other 4XX + 5XX. `product_id` 0 means that the path
 belonged to no product.
@@ -12,10 +15,9 @@ NO_PRODUCT = 0
 
 
 class Counts(models.Model):
-    """What each usage row adds up."""
+    """What each usage row adds up. `peak_qps` is the highest number of requests of one key and product in any one second."""
 
     organization_id = models.BigIntegerField()
-    key_id = models.BigIntegerField()
     product_id = models.BigIntegerField(default=NO_PRODUCT)
     requests = models.BigIntegerField(default=0)
     over_qps = models.BigIntegerField(default=0)
@@ -29,10 +31,19 @@ class Counts(models.Model):
         abstract = True
 
     def __str__(self) -> str:
-        return f"{self.requests} requests of key {self.key_id}"
+        return f"{self.requests} requests"
 
 
-class UsageMinute(Counts):
+class KeyCounts(Counts):
+    """Counts of one key with one product."""
+
+    key_id = models.BigIntegerField()
+
+    class Meta(Counts.Meta):
+        abstract = True
+
+
+class UsageMinute(KeyCounts):
     """One key, product and string in one minute; kept 35 days, as the longest grace is 30."""
 
     pk = models.CompositePrimaryKey("key_id", "minute", "product_id", "secret_number")
@@ -44,7 +55,7 @@ class UsageMinute(Counts):
         indexes = [models.Index(fields=["organization_id", "minute"], name="usage_minute_organization")]
 
 
-class UsageHour(Counts):
+class UsageHour(KeyCounts):
     """One key and product in one hour of the organisation's time zone; kept 13 months."""
 
     pk = models.CompositePrimaryKey("key_id", "hour", "product_id")
@@ -55,7 +66,7 @@ class UsageHour(Counts):
         indexes = [models.Index(fields=["organization_id", "hour"], name="usage_hour_organization")]
 
 
-class UsageDay(Counts):
+class UsageDay(KeyCounts):
     """One key and product on one date of the organisation's time zone; kept 5 years."""
 
     pk = models.CompositePrimaryKey("key_id", "date", "product_id")
@@ -64,6 +75,47 @@ class UsageDay(Counts):
     class Meta:
         db_table = "usage_day"
         indexes = [models.Index(fields=["organization_id", "date"], name="usage_day_organization")]
+
+
+class UsageMonth(KeyCounts):
+    """One key and product in one month, by its first date, of the organisation's time zone; kept 5 years."""
+
+    pk = models.CompositePrimaryKey("key_id", "month", "product_id")
+    month = models.DateField()
+
+    class Meta:
+        db_table = "usage_month"
+        indexes = [models.Index(fields=["organization_id", "month"], name="usage_month_organization")]
+
+
+class OrganizationMinute(Counts):
+    """All keys of an organisation with one product in one minute; kept 35 days."""
+
+    pk = models.CompositePrimaryKey("organization_id", "minute", "product_id")
+    minute = models.DateTimeField()
+
+    class Meta:
+        db_table = "usage_organization_minute"
+
+
+class OrganizationHour(Counts):
+    """All keys of an organisation with one product in one hour of its time zone; kept 13 months."""
+
+    pk = models.CompositePrimaryKey("organization_id", "hour", "product_id")
+    hour = models.DateTimeField()
+
+    class Meta:
+        db_table = "usage_organization_hour"
+
+
+class OrganizationDay(Counts):
+    """All keys of an organisation with one product on one date of its time zone; kept 5 years."""
+
+    pk = models.CompositePrimaryKey("organization_id", "date", "product_id")
+    date = models.DateField()
+
+    class Meta:
+        db_table = "usage_organization_day"
 
 
 class UsageError(models.Model):
@@ -86,6 +138,51 @@ class UsageError(models.Model):
         return f"{self.requests} × {self.status} {self.outcome} of key {self.key_id}"
 
 
+class OrganizationError(models.Model):
+    """Why requests of an organisation failed: status, outcome and product on one date of its time zone; kept 13 months.
+
+    `key_id` is one of the keys that it happened to, the last that was counted: an example to begin with.
+    """
+
+    pk = models.CompositePrimaryKey("organization_id", "date", "product_id", "status", "outcome")
+    organization_id = models.BigIntegerField()
+    product_id = models.BigIntegerField(default=NO_PRODUCT)
+    date = models.DateField()
+    status = models.SmallIntegerField()
+    outcome = models.CharField(max_length=24)
+    requests = models.BigIntegerField(default=0)
+    key_id = models.BigIntegerField()
+
+    class Meta:
+        db_table = "usage_organization_error"
+
+    def __str__(self) -> str:
+        return f"{self.requests} × {self.status} {self.outcome}"
+
+
+class ZoneChange(models.Model):
+    """An organisation's hours and days were counted anew for another time zone, as far back as minutes went.
+
+    `first_date` is the first date that is a whole day of the new zone. What came before `counted_from` stands as it was counted; the
+    date before `first_date` is what lies between the two. `recounted_at` is empty until the work is done.
+    """
+
+    organization_id = models.BigIntegerField()
+    former_zone = models.CharField(max_length=64)
+    zone = models.CharField(max_length=64)
+    counted_from = models.DateTimeField()
+    first_date = models.DateField()
+    changed_at = models.DateTimeField()
+    recounted_at = models.DateTimeField(null=True)
+
+    class Meta:
+        db_table = "usage_zone_change"
+        indexes = [models.Index(fields=["organization_id", "-changed_at"], name="usage_zone_change_latest")]
+
+    def __str__(self) -> str:
+        return f"{self.former_zone} → {self.zone}"
+
+
 class RequestRecord(models.Model):
     """One answered request, for support and explanations; kept REQUEST_LOG_DAYS. `key_id` is null when the string was unknown."""
 
@@ -103,7 +200,10 @@ class RequestRecord(models.Model):
 
     class Meta:
         db_table = "request_log"
-        indexes = [models.Index(fields=["key_id", "-at"], name="request_log_key")]
+        indexes = [
+            models.Index(fields=["key_id", "-at"], name="request_log_key"),
+            models.Index(fields=["organization_id", "-at"], name="request_log_organization"),
+        ]
 
     def __str__(self) -> str:
         return self.tracking_id

@@ -1,30 +1,44 @@
-"""What the analytics pages read. Every query starts from the organisation's rows in one stretch of time.
+"""What the analytics pages read: counts over time, the period before, reasons, what the filters offer, how old the data are.
 
-The rows of an organisation are found by (organization_id, bucket), those of one key by (key_id, bucket). Hours are put into
-the page's buckets by `width_bucket`, so that they fall right whatever the zone was in which they were counted.
+Questions about the organisation read the rows by organisation, questions about chosen keys the rows by key (see models.py), each
+by the index that begins with the one and the bucket. Hours are put into the page's buckets by `width_bucket`, so that they fall
+right whatever the zone was in which they were counted. Rankings are in ranking.py, callers in callers.py.
 """
 
 import datetime as dt
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, TypeVar
+from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
-from django.db import connection, models
+from django.db import models
 from django.db.models import F, Max, Min, Q, QuerySet, Subquery, Sum, Value
-from django.db.models.functions import Cast, Coalesce, JSONObject, Now
+from django.db.models.functions import Cast, Coalesce, Now
 
 from accounts.models import Organization
 from analytics.filters import Filters
-from analytics.models import UsageDay, UsageError, UsageGap, UsageHour, UsageMinute
+from analytics.models import (
+    OrganizationDay,
+    OrganizationError,
+    OrganizationHour,
+    OrganizationMinute,
+    UsageDay,
+    UsageError,
+    UsageGap,
+    UsageHour,
+    UsageMinute,
+)
 from analytics.ranges import HOUR, MINUTE, Bucket, Period, day_start, hour_start
-from keys.models import ApiKey, GatewayNode, KeyProduct, Product
+from keys.models import ApiKey, GatewayNode, Product
 
-TABLE_ROWS = 50
 KEY_OPTIONS = 200
 GATEWAY_SILENCE = dt.timedelta(minutes=1)
 
-SUMS = {name: Sum(name) for name in ("requests", "over_qps", "errors_4xx", "errors_5xx")}
+SUMS = {
+    name: Sum(name)
+    for name in ("requests", "over_qps", "errors_4xx", "errors_5xx", "duration_ms_sum", "duration_count")
+}
+_MINUTES, _HOURS, _DAYS = (UsageMinute, OrganizationMinute), (UsageHour, OrganizationHour), (UsageDay, OrganizationDay)
 
 
 def hours_within(start: dt.datetime, end: dt.datetime) -> Q:
@@ -56,12 +70,14 @@ def thresholds(starts: Iterable[dt.datetime]) -> models.Expression:
 
 @dataclass(frozen=True, slots=True)
 class Counts:
-    """What was counted; the peak is the highest number in any one second."""
+    """What was counted. The peak is the highest number in any one second; durations are known of the requests that reported one."""
 
     requests: int = 0
     over_qps: int = 0
     errors_4xx: int = 0
     errors_5xx: int = 0
+    duration_ms_sum: int = 0
+    duration_count: int = 0
     peak_qps: int = 0
 
     def __add__(self, other: "Counts") -> "Counts":
@@ -70,13 +86,19 @@ class Counts:
             self.over_qps + other.over_qps,
             self.errors_4xx + other.errors_4xx,
             self.errors_5xx + other.errors_5xx,
+            self.duration_ms_sum + other.duration_ms_sum,
+            self.duration_count + other.duration_count,
             max(self.peak_qps, other.peak_qps),
         )
+
+    def without(self, part: "Counts") -> "Counts":
+        """Return what is left when a part is taken away; the peak is not known then."""
+        return Counts(*(getattr(self, name) - getattr(part, name) for name in SUMS))
 
     @classmethod
     def of(cls, row: Mapping[str, Any]) -> "Counts":
         """Read the sums of a row."""
-        return cls(**{name: row[name] or 0 for name in SUMS}, peak_qps=row.get("peak_qps") or 0)
+        return cls(**{name: int(row[name] or 0) for name in SUMS}, peak_qps=row.get("peak_qps") or 0)
 
     @property
     def successful(self) -> int:
@@ -93,89 +115,86 @@ class Counts:
         """QPS breaches, other 4XX and 5XX."""
         return self.over_qps + self.errors
 
-
-@dataclass(frozen=True, slots=True)
-class KeyRow:
-    """A key, or a key with one product, in a table. The key's name and ID; `product_id` and `limit` where they belong."""
-
-    public_id: str
-    name: str
-    is_deleted: bool
-    counts: Counts
-    product_id: int | None = None
-    limit: int | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Nearest:
-    """The key whose peak of a product comes nearest to its limit; no limit where the product is no longer the key's."""
-
-    key_id: int
-    key_name: str
-    peak_qps: int
-    limit: int | None
-
     @property
-    def ratio(self) -> float:
-        """The peak as a part of the limit."""
-        return self.peak_qps / self.limit if self.limit else 0
+    def duration_ms(self) -> int | None:
+        """The average duration, None where none was reported."""
+        return round(self.duration_ms_sum / self.duration_count) if self.duration_count else None
 
 
 @dataclass(frozen=True, slots=True)
 class Failure:
-    """How many requests failed with a status for a reason."""
+    """How many requests of a product failed with a status for a reason, and one of the keys that it happened to."""
 
     status: int
     outcome: str
+    product_id: int
     requests: int
+    key_id: int
 
 
 # Narrowing ------------------------------------------------------------------------------------------------------------
-Row = TypeVar("Row", bound=models.Model)
+Kinds = tuple[type[models.Model], type[models.Model]]
 
 
-def _narrowed(rows: "QuerySet[Row]", filters: Filters) -> "QuerySet[Row]":
-    rows = rows.filter(organization_id=filters.organization.pk)
-    if filters.key:
-        rows = rows.filter(key_id=filters.key.pk)
+def _narrowed(kinds: Kinds, filters: Filters, key_ids: list[int] | None = None) -> "QuerySet[Any]":
+    """Return the rows by key where keys are chosen (or given), else those by organisation."""
+    by_key, by_organization = kinds
+    chosen = key_ids or filters.key_ids
+    rows = (by_key if chosen else by_organization)._default_manager.filter(organization_id=filters.organization.pk)
+    if chosen:
+        rows = rows.filter(key_id__in=chosen)
     if filters.product_ids:
         rows = rows.filter(product_id__in=filters.product_ids)
     return rows
 
 
-def _by_hour(filters: Filters) -> bool:
-    """Whether hours are needed: to show them, or because the period does not end at midnight."""
-    return filters.step == "hour" or not filters.period.is_dates
+def _is_by_date(filters: Filters) -> bool:
+    """Whether rows of whole dates will do: they are shown, and the period begins and ends at midnight."""
+    return filters.step == "day" and filters.period.is_dates
 
 
-def _rows(filters: Filters) -> "QuerySet[Any]":
+def _is_by_minute(filters: Filters) -> bool:
+    return filters.step in ("minute", "five_minutes")
+
+
+def _rows_within(filters: Filters, key_ids: list[int] | None = None) -> "QuerySet[Any]":
+    """Return the rows of the filters' period, as fine as the step needs them."""
     period = filters.period
-    if _by_hour(filters):
-        return _narrowed(UsageHour.objects.filter(hours_within(period.start, period.end)), filters)
-    return _narrowed(UsageDay.objects.filter(date__range=(period.first, period.last)), filters)
+    if _is_by_date(filters):
+        return _narrowed(_DAYS, filters, key_ids).filter(date__range=(period.first, period.last))
+    if _is_by_minute(filters):
+        return _narrowed(_MINUTES, filters, key_ids).filter(minute__gte=period.start, minute__lt=period.end)
+    return _narrowed(_HOURS, filters, key_ids).filter(hours_within(period.start, period.end))
+
+
+def _place_of(filters: Filters, buckets: list[Bucket]) -> Any:
+    """Return the index of the bucket that a row of the period belongs to, or its date."""
+    if _is_by_date(filters):
+        return F("date")
+    if _is_by_minute(filters):
+        return WidthBucket(F("minute"), thresholds(bucket.start for bucket in buckets)) - 1
+    return hour_place(bucket.start for bucket in buckets)
 
 
 # What the page shows --------------------------------------------------------------------------------------------------
 def counts_by_bucket(filters: Filters, buckets: list[Bucket]) -> dict[tuple[int, int], Counts]:
     """Return the counts by (index of the bucket, product); at most one row of each comes from the database."""
-    sums = SUMS | {"peak_qps": Max("peak_qps")}
-    if _by_hour(filters):
-        place = hour_place(bucket.start for bucket in buckets)
-        found = _rows(filters).values("product_id", place=place).annotate(**sums)
-        return {(row["place"], row["product_id"]): Counts.of(row) for row in found}
-    found = _rows(filters).values("product_id", place=F("date")).annotate(**sums)
-    return {((row["place"] - filters.period.first).days, row["product_id"]): Counts.of(row) for row in found}
+    places = _rows_within(filters).values("product_id", place=_place_of(filters, buckets))
+    found = places.annotate(**SUMS, peak_qps=Max("peak_qps")).order_by()
+    first = filters.period.first
+    if _is_by_date(filters):
+        return {((row["place"] - first).days, row["product_id"]): Counts.of(row) for row in found}
+    return {(row["place"], row["product_id"]): Counts.of(row) for row in found}
 
 
 def counts_before(filters: Filters) -> Counts:
     """Return the counts of the period before, as far as this one has passed, to the minute, in one query."""
-    period = filters.period.before()
-    found = [_narrowed(rows, filters).values(x=Value(1)).annotate(**SUMS).order_by() for rows in _pieces(period)]
+    found = [rows.values(x=Value(1)).annotate(**SUMS).order_by() for rows in _pieces(filters, filters.period.before())]
     rows = found[0].union(*found[1:], all=True) if len(found) > 1 else found[0]
     return sum((Counts.of(row) for row in rows), Counts())
 
 
-def _pieces(period: Period) -> "list[QuerySet[Any]]":
+def _pieces(filters: Filters, period: Period) -> "list[QuerySet[Any]]":
     """Cover what has passed of a period with rows that do not overlap: whole dates, then whole hours, then minutes."""
     end = period.elapsed_end
     pieces: list[QuerySet[Any]] = []
@@ -183,96 +202,48 @@ def _pieces(period: Period) -> "list[QuerySet[Any]]":
     if period.is_dates:
         date = end.astimezone(period.zone).date()
         hours_from = day_start(date, period.zone)
-        pieces.append(UsageDay.objects.filter(date__gte=period.first, date__lt=date))
+        pieces.append(_narrowed(_DAYS, filters).filter(date__gte=period.first, date__lt=date))
         if end == hours_from:
             return pieces
-    hour = hour_start(end, period.zone)
-    pieces.append(UsageHour.objects.filter(hours_within(hours_from, hour)))
-    pieces.append(UsageMinute.objects.filter(minute__gte=hour, minute__lt=end))
+    hour = period.start if period.is_minutes else hour_start(end, period.zone)
+    if not period.is_minutes:
+        pieces.append(_narrowed(_HOURS, filters).filter(hours_within(hours_from, hour)))
+    pieces.append(_narrowed(_MINUTES, filters).filter(minute__gte=hour, minute__lt=end))
     return pieces
 
 
 def failures(filters: Filters) -> list[Failure]:
-    """Return how many requests failed by status and outcome, the most first."""
+    """Return how many requests failed by status, outcome and product, the most first.
+
+    Reasons are kept by the hour: of the last hour they are those of the clock's hours in which it lies.
+    """
     period = filters.period
-    rows = _narrowed(UsageError.objects.filter(hours_within(period.start, period.end)), filters)
-    found = rows.values("status", "outcome").annotate(count=Sum("requests")).order_by("-count", "status", "outcome")
-    return [Failure(row["status"], row["outcome"], row["count"]) for row in found]
-
-
-def nearest_limits(filters: Filters) -> dict[int, Nearest]:
-    """Return for each product the key whose peak comes nearest to its limit of today."""
-    peaks = (
-        _rows(filters).filter(product_id__gt=0).order_by().values("key_id", "product_id").annotate(peak=Max("peak_qps"))
-    )
-    inner, parameters = peaks.query.sql_with_params()
-    with connection.cursor() as cursor:
-        cursor.execute(_NEAREST.format(peaks=inner), parameters)
-        return {product: Nearest(*rest) for product, *rest in cursor.fetchall()}
-
-
-_NEAREST = """
-SELECT DISTINCT ON (seen.product_id) seen.product_id, seen.key_id, k.name, seen.peak, known.qps
-FROM ({peaks}) AS seen
-JOIN keys_apikey k ON k.id = seen.key_id
-LEFT JOIN LATERAL (
-    SELECT coalesce(assigned.qps_limit, p.default_qps) AS qps
-    FROM keys_keyproduct assigned JOIN keys_product p ON p.id = assigned.product_id
-    WHERE assigned.key_id = seen.key_id AND assigned.product_id = seen.product_id
-) known ON true
-WHERE seen.peak > 0
-ORDER BY seen.product_id, seen.peak::float / known.qps DESC NULLS LAST, seen.key_id
-"""
+    if not filters.keys and period.is_dates:
+        rows = _narrowed((UsageError, OrganizationError), filters).filter(date__range=(period.first, period.last))
+    else:
+        hours = hours_within(
+            hour_start(period.start, period.zone), period.end + (HOUR if period.is_minutes else 0 * HOUR)
+        )
+        rows = _narrowed((UsageError, UsageError), filters).filter(hours)
+    found = rows.values("status", "outcome", "product_id").annotate(count=Sum("requests"), example=Max("key_id"))
+    return [
+        Failure(row["status"], row["outcome"], row["product_id"], int(row["count"]), row["example"])
+        for row in found.order_by("-count", "status", "outcome", "product_id")
+    ]
 
 
 def peaks_by_bucket(filters: Filters, buckets: list[Bucket], *, key_id: int, product_id: int) -> dict[int, int]:
     """Return the peaks per second of one key and product by the index of the bucket."""
-    rows = _rows(filters).filter(key_id=key_id, product_id=product_id)
-    if _by_hour(filters):
-        place = hour_place(bucket.start for bucket in buckets)
-        return {row["place"]: row["peak"] for row in rows.values(place=place).annotate(peak=Max("peak_qps"))}
-    first = filters.period.first
-    return {(row["date"] - first).days: row["peak"] for row in rows.values("date").annotate(peak=Max("peak_qps"))}
-
-
-def counts_by_key(filters: Filters) -> list[KeyRow]:
-    """Return the keys with the most requests, at most TABLE_ROWS."""
-    found = _rows(filters).values("key_id").annotate(**SUMS).order_by("-requests", "key_id")
-    return [_key_row(row) for row in found.annotate(key=_key_facts())[:TABLE_ROWS]]
-
-
-def breaches_by_key(filters: Filters) -> list[KeyRow]:
-    """Return the keys and products with the most QPS breaches, at most TABLE_ROWS, each with its limit of today."""
-    limit = models.Subquery(
-        KeyProduct.objects.filter(key_id=models.OuterRef("key_id"), product_id=models.OuterRef("product_id")).values(
-            qps=Coalesce("qps_limit", "product__default_qps")
-        )
-    )
-    found = (
-        _rows(filters)
-        .values("key_id", "product_id")
-        .annotate(**SUMS, peak_qps=Max("peak_qps"))
-        .filter(over_qps__gt=0)
-        .order_by("-over_qps", "key_id", "product_id")
-        .annotate(key=_key_facts(), limit=limit)
-    )
-    return [_key_row(row) for row in found[:TABLE_ROWS]]
-
-
-def _key_facts() -> models.Subquery:
-    facts = JSONObject(public_id="public_id", name="name", deleted_at="deleted_at")
-    return models.Subquery(ApiKey.objects.filter(pk=models.OuterRef("key_id")).values(facts=facts))
-
-
-def _key_row(row: dict[str, Any]) -> KeyRow:
-    key = row["key"] or {"public_id": "", "name": "A removed key", "deleted_at": True}
-    return KeyRow(
-        key["public_id"], key["name"], bool(key["deleted_at"]), Counts.of(row), row.get("product_id"), row.get("limit")
-    )
+    place = _place_of(filters, buckets)
+    rows = _rows_within(filters, [key_id]).filter(product_id=product_id)
+    found = rows.values(place=place).annotate(peak=Max("peak_qps")).order_by()
+    if _is_by_date(filters):
+        return {(row["place"] - filters.period.first).days: row["peak"] for row in found}
+    return {row["place"]: row["peak"] for row in found}
 
 
 # What the filters offer -----------------------------------------------------------------------------------------------
-def key_options(organization: Organization, chosen: ApiKey | None) -> tuple[list[ApiKey], bool]:
+def key_options(organization: Organization, chosen: Iterable[ApiKey]) -> tuple[list[ApiKey], bool]:
     """Return the keys to choose from by name, deleted ones with usage last, and whether there are more than KEY_OPTIONS.
 
     Of many keys those that were used last are offered; the others are reached from their own pages.
@@ -283,8 +254,7 @@ def key_options(organization: Organization, chosen: ApiKey | None) -> tuple[list
     )
     found = list(known.order_by(F("last_used_at").desc(nulls_last=True), "-pk")[: KEY_OPTIONS + 1])
     is_cut, offered = len(found) > KEY_OPTIONS, found[:KEY_OPTIONS]
-    if chosen and chosen not in offered:
-        offered.append(chosen)
+    offered += [key for key in chosen if key not in offered]
     return sorted(offered, key=lambda key: (key.deleted_at is not None, key.name.casefold(), key.pk)), is_cut
 
 

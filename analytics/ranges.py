@@ -1,4 +1,4 @@
-"""Which time a page is about: whole dates or the last 24 hours of one time zone, cut into hours or days. PURE.
+"""Which time a page is about: whole dates, the last 24 hours or the last hour of one time zone, cut into buckets. PURE.
 
 All arithmetic is on instants in UTC. A day begins at the first instant that the zone's calendar calls by its date. An hour is
 known by its mark, the instant that lies as long ago as the clock shows minutes, and is the stretch of time with one mark: an
@@ -12,7 +12,8 @@ from dataclasses import dataclass
 from typing import Literal
 from zoneinfo import ZoneInfo
 
-Step = Literal["hour", "day"]
+Step = Literal["minute", "five_minutes", "hour", "day"]
+STEPS: dict[Step, str] = {"minute": "minute", "five_minutes": "five minutes", "hour": "hour", "day": "day"}
 
 MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)
@@ -20,6 +21,8 @@ DAY = dt.timedelta(days=1)
 _QUARTER = dt.timedelta(minutes=15)
 """The smallest distance between full hours of any zone: offsets are multiples of it."""
 
+MINUTES_KEPT = dt.timedelta(days=34)
+MAX_BY_MINUTE, MAX_BY_FIVE_MINUTES = 6 * HOUR, 49 * HOUR
 MAX_HOURLY_DAYS = 31
 MAX_DAYS = 366
 KEPT_DAYS = 5 * 365
@@ -79,7 +82,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of time as one sees it at `now`: whole dates (`is_dates`), or 24 hours that end with the running one."""
+    """A stretch of time as one sees it at `now`: whole dates (`is_dates`), or 24 hours or 60 minutes that end with the running one."""
 
     start: dt.datetime
     end: dt.datetime
@@ -103,6 +106,12 @@ class Period:
         """Return the running hour and the 23 before it."""
         end = next_hour(hour_start(now, zone), zone)
         return cls(hour_start(end - 24 * HOUR, zone), end, now, zone, is_dates=False)
+
+    @classmethod
+    def of_last_hour(cls, *, now: dt.datetime, zone: ZoneInfo) -> "Period":
+        """Return the running minute and the 59 before it."""
+        end = now.replace(second=0, microsecond=0) + MINUTE
+        return cls(end - HOUR, end, now, zone, is_dates=False)
 
     @property
     def first(self) -> dt.date:
@@ -130,9 +139,28 @@ class Period:
         return min(self.end, self.now)
 
     @property
-    def allows_hours(self) -> bool:
-        """Whether it is short enough to be shown by the hour."""
-        return self.days <= MAX_HOURLY_DAYS
+    def is_minutes(self) -> bool:
+        """Whether it begins and ends within hours, so that only minutes can tell what it holds."""
+        return not self.is_dates and self.end - self.start <= HOUR
+
+    @property
+    def steps(self) -> list[Step]:
+        """In which steps it can be shown: what is kept, in at most about 750 bars."""
+        length, found = self.end - self.start, list[Step]()
+        if self.start >= self.now - MINUTES_KEPT:
+            found += ["minute"] if length <= MAX_BY_MINUTE else []
+            found += ["five_minutes"] if length <= MAX_BY_FIVE_MINUTES else []
+        if not self.is_minutes:
+            found += ["hour"] if self.days <= MAX_HOURLY_DAYS else []
+            found += ["day"]
+        return found
+
+    @property
+    def default_step(self) -> Step:
+        """The step that shows most without crowding: minutes of an hour, hours of a week, else days."""
+        if self.is_minutes:
+            return "minute"
+        return "hour" if self.days <= 8 else "day"
 
     def before(self) -> "Period":
         """Return the period of the same length before this one, seen at the same time of day.
@@ -149,8 +177,21 @@ class Period:
 
     def buckets(self, step: Step) -> list[Bucket]:
         """Cut the period, without gap or overlap, also into what has not begun yet."""
-        starts = list(self._hours() if step == "hour" else self._days())
+        cut = {"minute": self._minutes, "five_minutes": self._five_minutes, "hour": self._hours, "day": self._days}
+        starts = list(cut[step]())
         return [Bucket(start, end) for start, end in zip(starts, [*starts[1:], self.end], strict=True)]
+
+    def _minutes(self, each: int = 1) -> Iterator[dt.datetime]:
+        yield self.start
+        at = (
+            self.start - self.start.minute % each * MINUTE + each * MINUTE
+        )  # offsets of zones are multiples of five minutes
+        while at < self.end:
+            yield at
+            at += each * MINUTE
+
+    def _five_minutes(self) -> Iterator[dt.datetime]:
+        return self._minutes(5)
 
     def _hours(self) -> Iterator[dt.datetime]:
         at = self.start
@@ -173,6 +214,9 @@ def date_words(date: dt.date, *, year: bool = True) -> str:
 def period_words(period: Period, *, year: bool = True) -> str:
     """`11 to 17 November 2026`, `28 October to 3 November 2026`, `16 November, 15:00, to 17 November 2026, 15:00`."""
     first, last = period.first, period.last
+    if period.is_minutes:
+        start, end = period.start.astimezone(period.zone), period.end.astimezone(period.zone)
+        return f"{date_words(start, year=year)}, {start:%H:%M} to {end:%H:%M}"
     if not period.is_dates:
         start, end = period.start.astimezone(period.zone), period.end.astimezone(period.zone)
         return f"{date_words(start, year=False)}, {start:%H:%M}, to {date_words(end, year=year)}, {end:%H:%M}"
@@ -190,6 +234,8 @@ def bucket_words(bucket: Bucket, step: Step, zone: ZoneInfo) -> str:
     start = bucket.start.astimezone(zone)
     if step == "day":
         return f"{start:%a} {start.day} {start:%b %Y}"
+    if step == "minute":
+        return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}"
     end = start.replace(tzinfo=None) + (bucket.end - bucket.start)  # as the clock would show it that is not changed
     offset = f" (UTC{start:%z})" if is_repeated(bucket.start, zone) else ""
     return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}–{end:%H:%M}{offset}"

@@ -77,3 +77,27 @@ def explain(status: int, outcome: str) -> Reason:
         what, advice = ANSWERS.get(status, ("an error" if status >= 500 else "a refusal", ""))
         return Reason(f"Answered by the API: {what}", f"the API answered {status} ({what})", advice)
     return REFUSALS.get(outcome) or Reason(outcome.replace("_", " ").capitalize(), f"of {outcome}", "")
+
+
+@dataclass(frozen=True, slots=True)
+class Fix:
+    """The page of a key on which a cause can be mended: `edit`, `qps` or `detail`, and the words of the link to it."""
+
+    page: str
+    words: str
+
+
+FIXES = {
+    OVER_QPS: Fix("qps", "Manage QPS"),
+    "product_not_allowed": Fix("edit", "Assign it"),
+    "domain_not_allowed": Fix("edit", "Edit its domains"),
+    "expired_key": Fix("detail", "See its strings"),
+    "disabled_key": Fix("detail", "See the key"),
+}
+
+
+def advise(reason: Reason, outcome: str, products: str, *, are_several: bool, key: str) -> str:
+    """Return what to do about a refusal, with the products' and the key's names where they are the answer."""
+    if outcome == "product_not_allowed" and products and key:
+        return f"{products} {'are' if are_several else 'is'} not assigned to {key}."
+    return reason.advice

@@ -4,12 +4,14 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analytics import charts, queries, ranges, sentences
+from analytics import callers, charts, queries, ranges, ranking, sentences
+from analytics.callers import Callers
 from analytics.charts import Chart, Series, Sketch
+from analytics.failed import ReasonRow, percent, reason_rows
 from analytics.filters import Filters, View
-from analytics.queries import Counts, Failure, KeyRow, Nearest
+from analytics.queries import Counts
 from analytics.ranges import Bucket
-from analytics.reasons import OVER_QPS, Reason, explain
+from analytics.ranking import KeyRow, Nearest, Ranking
 
 Grid = dict[tuple[int, int], Counts]
 
@@ -56,18 +58,6 @@ class ProductRow:
 
 
 @dataclass(frozen=True, slots=True)
-class ReasonRow:
-    """A status with a reason."""
-
-    status: int
-    outcome: str
-    reason: Reason
-    requests: int
-    share: str
-    tone: str
-
-
-@dataclass(frozen=True, slots=True)
 class NumbersRow:
     """One bucket as text, for the table behind the chart."""
 
@@ -83,6 +73,7 @@ class Report:
     totals: Counts
     metrics: tuple[Metric, ...]
     lead: str
+    quality: str
     series: tuple[Series, ...]
     chart: Chart
     peak_of: tuple[str, Nearest] | None
@@ -93,6 +84,8 @@ class Report:
     other_keys: Counts | None
     reasons: tuple[ReasonRow, ...]
     highest: str
+    failed: int
+    callers: Callers | None
 
 
 def grid_of(filters: Filters) -> tuple[list[Bucket], Grid]:
@@ -113,9 +106,9 @@ def make(filters: Filters) -> Report:
     failures = queries.failures(filters)
     before = queries.counts_before(filters)
     series = _series(filters, grid, by_bucket, [product for product, _ in by_product], marks)
-    nearest = queries.nearest_limits(filters) if filters.view == "usage" and totals.requests else {}
-    peak_of, peaks = _peaks(filters, buckets, nearest)
-    keys, other_keys = _keys(filters, totals)
+    ranked = ranking.ranking(filters) if _needs_ranking(filters, totals) else Ranking((), (), {})
+    peak_of, peaks = _peaks(filters, buckets, ranked.nearest)
+    keys, other_keys = _keys(filters, totals, ranked)
     chart = charts.draw(
         buckets, series, step=filters.step, zone=filters.period.zone, now=filters.period.now, peaks=peaks,
         limit=peak_of[1].limit if peak_of else None,
@@ -125,16 +118,19 @@ def make(filters: Filters) -> Report:
         totals=totals,
         metrics=tuple(_metric(name, filters, by_bucket, len(buckets), totals, before) for name in METRICS),
         lead=sentences.lead(filters, totals, before, failures, _worst_day(filters, begun, by_bucket)),
+        quality=sentences.quality(totals, before),
         series=series,
         chart=chart,
         peak_of=peak_of,
         numbers=tuple(_numbers(filters, begun, by_bucket, series, peaks)),
         headings=_headings(series, peak_of),
-        products=_products(filters, by_product, marks, nearest),
+        products=_products(filters, by_product, marks, ranked.nearest),
         keys=keys,
         other_keys=other_keys,
-        reasons=_reasons(filters, failures),
+        reasons=reason_rows(filters, failures),
         highest=_highest(filters, begun, series),
+        failed=sum(failure.requests for failure in failures) if filters.period.is_minutes else totals.failed,
+        callers=callers.callers(filters) if filters.view == "callers" else None,
     )
 
 
@@ -196,18 +192,20 @@ def _peaks(
     return (filters.name_of(product), chosen), [found.get(index, 0) for index in range(begun)]
 
 
-def _keys(filters: Filters, totals: Counts) -> tuple[tuple[KeyRow, ...], Counts | None]:
-    """Read the table of keys, and what the keys beyond it have together."""
+def _needs_ranking(filters: Filters, totals: Counts) -> bool:
+    needed = {"usage": totals.requests, "breaches": totals.over_qps, "errors": 0 if filters.key else totals.errors}
+    return bool(needed.get(filters.view))
+
+
+def _keys(filters: Filters, totals: Counts, ranked: Ranking) -> tuple[tuple[KeyRow, ...], Counts | None]:
+    """Return the table of keys, and what the keys beyond it have together."""
     if filters.view == "breaches":
-        rows = tuple(queries.breaches_by_key(filters)) if totals.over_qps else ()
-        others = totals.over_qps - sum(row.counts.over_qps for row in rows)
-        return rows, Counts(over_qps=others) if others else None
-    if filters.view == "errors" or filters.key or not totals.requests:
+        others = totals.over_qps - sum(row.counts.over_qps for row in ranked.breaches)
+        return ranked.breaches, Counts(over_qps=others) if others else None
+    if filters.key or not ranked.keys:
         return (), None
-    rows = tuple(queries.counts_by_key(filters))
-    listed = sum((row.counts for row in rows), Counts())
-    rest = Counts(*(getattr(totals, name) - getattr(listed, name) for name in queries.SUMS))
-    return rows, rest if rest.requests else None
+    rest = totals.without(sum((row.counts for row in ranked.keys), Counts()))
+    return ranked.keys, rest if rest.requests else None
 
 
 def _metric(
@@ -246,23 +244,6 @@ def _products(
         )
         for product, counts in by_product
     )
-
-
-def _reasons(filters: Filters, failures: list[Failure]) -> tuple[ReasonRow, ...]:
-    shown = [one for one in failures if filters.view != "breaches" or one.outcome == OVER_QPS]
-    largest = max((one.requests for one in shown), default=1)
-    return tuple(
-        ReasonRow(
-            one.status, one.outcome, explain(one.status, one.outcome), one.requests, percent(one.requests, largest),
-            tone="danger" if one.status >= 500 or one.outcome == OVER_QPS else "attention",
-        )
-        for one in shown
-    )  # fmt: skip
-
-
-def percent(part: int, whole: int) -> str:
-    """Return the width of a share bar; what is not nothing can be seen."""
-    return f"{max(part / whole * 100, 0.4 if part else 0):.1f}%"
 
 
 def _headings(series: tuple[Series, ...], peak_of: tuple[str, Nearest] | None) -> tuple[tuple[str, str], ...]:

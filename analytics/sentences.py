@@ -51,6 +51,26 @@ def lead(filters: Filters, totals: Counts, before: Counts, failures: list[Failur
     return f"{_trend('Requests', totals.requests, before.requests)} {_failed(totals, totals.failed, failures, worst)}"
 
 
+def quality(totals: Counts, before: Counts) -> str:
+    """Say how many requests succeeded and, where durations were reported, how long they took; each with the period before."""
+    if not totals.requests:
+        return ""
+    text = f"{success(totals)} of the requests succeeded"
+    text += f", {success(before)} in the period before." if before.requests else "."
+    if totals.duration_ms is not None:
+        text += f" They took {totals.duration_ms:,} ms on average"
+        text += "" if before.duration_ms is None else f", {before.duration_ms:,} ms before"
+        text += f" (reported for {totals.duration_count:,} requests)."
+    return text
+
+
+def success(counts: Counts) -> str:
+    """The share of requests that succeeded; 100 % is said only where all did, 0 % only where none did."""
+    if counts.successful in (0, counts.requests):
+        return "100 %" if counts.successful else "0 %"
+    return f"{min(max(counts.successful / counts.requests * 100, 0.01), 99.99):.2f} %"
+
+
 def _trend(what: str, now: int, before: int) -> str:
     if not now:
         return f"There were no {_lower(what)}{'' if before else ', nor in the period before'}."
@@ -78,13 +98,13 @@ def _failed(totals: Counts, failed: int, failures: list[Failure], worst: dt.date
     if worst:
         text += f", most of them on {worst:%A} {worst.day} {worst:%B}"
     if failures:
-        clause = explain(failures[0].status, failures[0].outcome).clause
-        counted = sum(failure.requests for failure in failures)
-        extent = (
-            ""
-            if failures[0].requests == counted
-            else ("mainly " if failures[0].requests * 2 > counted else "most often ")
-        )
+        counts: dict[tuple[int, str], int] = {}
+        for failure in failures:
+            place = failure.status, failure.outcome
+            counts[place] = counts.get(place, 0) + failure.requests
+        place, most = max(counts.items(), key=lambda item: item[1])
+        clause, counted = explain(*place).clause, sum(counts.values())
+        extent = "" if most == counted else ("mainly " if most * 2 > counted else "most often ")
         text += f", {extent}because {clause}"
     return f"{text}."
 

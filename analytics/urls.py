@@ -9,5 +9,9 @@ urlpatterns = [
     path("", views.usage, name="usage"),
     path("breaches/", views.breaches, name="breaches"),
     path("errors/", views.errors, name="errors"),
+    path("callers/", views.callers, name="callers"),
     path("usage.csv", views.csv, name="csv"),
+    path("usage.json", views.json, name="json"),
+    path("statement/", views.monthly_statement, name="statement"),
+    path("statement.csv", views.statement_csv, name="statement-csv"),
 ]

@@ -9,12 +9,13 @@ from django.template.loader import render_to_string
 from django.utils import timezone
 
 from accounts.requests import MemberRequest
-from analytics import export, queries, report
+from analytics import export, queries, rebuild, report, statement
 from analytics.filters import RANGES, VIEWS, Filters, View
 from analytics.forms import FilterForm
 from dashboard import htmx
 
 PAGE = "analytics/page.html"
+STATEMENT = "analytics/statement.html"
 
 
 def usage(request: MemberRequest) -> HttpResponse:
@@ -32,18 +33,61 @@ def errors(request: MemberRequest) -> HttpResponse:
     return _page(request, "errors")
 
 
+def callers(request: MemberRequest) -> HttpResponse:
+    """Show from which domains, networks and clients requests come, as far as the request log tells."""
+    return _page(request, "callers")
+
+
 def csv(request: MemberRequest) -> HttpResponseBase:
     """Send the rows of a page as CSV, line by line; a wrong filter is shown as on the page."""
+    return _sheet(request, "csv", "text/csv; charset=utf-8")
+
+
+def json(request: MemberRequest) -> HttpResponseBase:
+    """Send the same rows as JSON."""
+    return _sheet(request, "json", "application/json")
+
+
+def _sheet(request: MemberRequest, suffix: str, content_type: str) -> HttpResponseBase:
     form = _form(request)
     try:
-        view = form.asked_view()
+        view, by_key = form.asked_view(), form.asks_for_keys()
     except ValidationError as error:
         return HttpResponse(error.message, content_type="text/plain", status=422)
     if not form.is_valid():
         return htmx.render(request, PAGE, "analytics", _context(request, form, view), status=422)
     filters = form.filters(view)
-    response = StreamingHttpResponse(export.lines(filters), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="{export.file_name(filters)}"'
+    found = export.sheet(filters, by_key=by_key)
+    lines = export.csv_lines(found) if suffix == "csv" else export.json_lines(filters, found)
+    response = StreamingHttpResponse(export.gathered(lines), content_type=content_type)
+    name = export.file_name(filters, by_key=by_key, suffix=suffix)
+    response["Content-Disposition"] = f'attachment; filename="{name}"'
+    return response
+
+
+def monthly_statement(request: MemberRequest) -> HttpResponse:
+    """Show a month per key and product, to be printed."""
+    today = timezone.now().astimezone(request.organization.zone).date()
+    context: dict[str, Any] = {"tab": "analytics"}
+    try:
+        month = statement.read_month(request.GET.get("month", ""), today)
+    except ValidationError as error:
+        return htmx.render(request, STATEMENT, "statement", context | {"error": error.message}, status=422)
+    made = statement.make(request.organization, month, today)
+    context |= {"statement": made, "freshness": queries.freshness(timezone.now())}
+    return htmx.render(request, STATEMENT, "statement", context)
+
+
+def statement_csv(request: MemberRequest) -> HttpResponseBase:
+    """Send a month per key and product as CSV."""
+    today = timezone.now().astimezone(request.organization.zone).date()
+    try:
+        month = statement.read_month(request.GET.get("month", ""), today)
+    except ValidationError as error:
+        return HttpResponse(error.message, content_type="text/plain", status=422)
+    lines = export.csv_lines(statement.sheet(request.organization, month))
+    response = StreamingHttpResponse(export.gathered(lines), content_type="text/csv; charset=utf-8")
+    response["Content-Disposition"] = f'attachment; filename="latchkey-statement-{month:%Y-%m}.csv"'
     return response
 
 
@@ -77,7 +121,7 @@ def _form(request: MemberRequest) -> FilterForm:
 
 
 def _context(request: MemberRequest, form: FilterForm, view: View, filters: Filters | None = None) -> dict[str, Any]:
-    keys, is_cut = queries.key_options(request.organization, filters.key if filters else None)
+    keys, is_cut = queries.key_options(request.organization, filters.keys if filters else ())
     return {
         "tab": "analytics",
         "view": view,
@@ -87,6 +131,9 @@ def _context(request: MemberRequest, form: FilterForm, view: View, filters: Filt
         "form": form,
         "chosen": form.chosen(filters),
         "ranges": RANGES.items(),
+        "steps": form.steps(filters),
+        "show_note": form.show_note(filters),
         "key_options": keys,
         "is_cut": is_cut,
+        "zone_change": rebuild.latest_change(request.organization),
     }

@@ -25,3 +25,8 @@ def line(cells: Iterable[object]) -> str:
 def defuse(text: str) -> str:
     """Keep a spreadsheet from reading a cell as a formula."""
     return f"'{text}" if text.startswith(_DANGEROUS) else text
+
+
+def safe_line(cells: Iterable[object]) -> str:
+    """Return one line of a CSV file with every text in it defused."""
+    return line(defuse(cell) if isinstance(cell, str) else cell for cell in cells)

@@ -26,10 +26,14 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.utils.safestring import SafeString
 
-from analytics import key_usage, ranges
+from analytics import key_usage, ranges, sentences
+from analytics.callers import KINDS, CallerRow, Callers
+from analytics.failed import percent
 from analytics.filters import Filters
 from analytics.key_usage import DayUsage, KeyUsage
-from analytics.report import Report, percent
+from analytics.models import ZoneChange
+from analytics.queries import Counts
+from analytics.report import Report
 
 register = template.Library()
 
@@ -81,6 +85,35 @@ def narrowed(filters: Filters, **changes: Any) -> str:
 
 
 @register.simple_tag
+def sheet(filters: Filters, name: str, **changes: Any) -> str:
+    """The address of the same rows as a file."""
+    return filters.sheet_url(name, **changes)
+
+
+@register.filter
+def by_kind(found: Callers) -> list[tuple[str, str, tuple[CallerRow, ...]]]:
+    """What the request log says of callers: kind, heading, rows."""
+    return [(kind, words, found.rows[kind]) for kind, words in KINDS.items()]
+
+
+@register.filter
+def success(counts: Counts) -> str:
+    """The share of requests that succeeded."""
+    return sentences.success(counts)
+
+
+@register.simple_tag
+def zone_note(change: ZoneChange, filters: Filters) -> str:
+    """From when days are those of the organisation's zone, where the page shows earlier ones."""
+    if change.recounted_at is None:
+        return f"The time zone was changed to {change.zone}. Hours and days are being counted anew; figures may be wrong meanwhile."
+    if filters.period.first >= change.first_date:
+        return ""
+    date = ranges.date_words(change.first_date)
+    return f"Days are those of {change.zone} from {date} on; earlier ones are those of {change.former_zone}."
+
+
+@register.simple_tag
 def product_name(filters: Filters, product_id: int) -> str:
     """A product's name."""
     return filters.name_of(product_id)
@@ -115,17 +148,17 @@ def period_sentence(filters: Filters) -> str:
     until = f" until {before.now.astimezone(period.zone):%H:%M}" if period.is_dates and period.includes_now else ""
     words = ranges.period_words(before, year=before.last.year != period.last.year)
     if not period.is_dates:
-        return f"{ranges.period_words(period)}, compared with the 24 hours before."
+        return f"{ranges.period_words(period)}, compared with the {'hour' if period.is_minutes else '24 hours'} before."
     return f"{ranges.period_words(period)}, compared with {words}{until}."
 
 
 @register.simple_tag
 def chart_sentence(report: Report) -> str:
     """What the chart shows, for those who do not see it."""
-    what = {"usage": "Requests", "breaches": "QPS breaches", "errors": "Errors"}[report.filters.view]
+    what = {"breaches": "QPS breaches", "errors": "Errors"}.get(report.filters.view, "Requests")
     split = " by product" if report.filters.is_split else ""
     peak = f" Below: the peak per second of {report.peak_of[0]} against its limit." if report.peak_of else ""
-    return f"{what} per {report.filters.step}{split}. {report.highest}.{peak} The same figures are in the table below."
+    return f"{what} per {report.filters.step_words}{split}. {report.highest}.{peak} The same figures are in the table below."
 
 
 @register.filter

@@ -18,7 +18,8 @@ from keys.models import ApiKey, KeySecret, Product
 
 DAYS = 90
 FINE_DAYS = 2
-HOUR = dt.timedelta(hours=1)
+FINEST_HOURS = 3
+HOUR, TEN_MINUTES = dt.timedelta(hours=1), dt.timedelta(minutes=10)
 SILENT_AFTER = {"unused since": dt.timedelta(days=14)}
 PROFILE = (1, 1, 1, 1, 1, 2, 4, 8, 12, 13, 12, 11, 10, 11, 12, 12, 11, 9, 7, 5, 4, 3, 2, 1)
 """How the requests of a day spread over its hours, local time."""
@@ -60,7 +61,9 @@ def _deltas(
     secrets = sorted(key.secrets.all(), key=lambda secret: secret.number)
     moment = max(start, key.created_at.replace(minute=0, second=0, microsecond=0) + HOUR)
     while moment < end:
-        step = dt.timedelta(minutes=10) if moment > end - dt.timedelta(days=FINE_DAYS) else HOUR
+        step = TEN_MINUTES if moment > end - dt.timedelta(days=FINE_DAYS) else HOUR
+        if moment > end - FINEST_HOURS * HOUR:
+            step = dt.timedelta(minutes=1)
         if _is_silent(spec, moment, end):
             moment += step
             continue
@@ -70,6 +73,8 @@ def _deltas(
             dice = random.Random(f"{spec.name} {code} {moment.isoformat()}")  # noqa: S311  (repeatable, no secret)
             expected = daily * share * dice.uniform(0.75, 1.3)
             count = math.floor(expected) + (dice.random() < expected % 1)
+            if _dead_outcome(key, moment) and dice.random() > step / TEN_MINUTES:
+                count = 0  # at least one in ten minutes goes on
             if count:
                 number = _secret_number(secrets, moment, dice)
                 limit = limits.get(code, 5)
@@ -81,22 +86,25 @@ def _delta(
     key: ApiKey, spec: KeySpec, code: str, product_id: int, moment: dt.datetime, step: dt.timedelta,
     count: int, limit: int, secret_number: int, dice: random.Random, end: dt.datetime,
 ) -> gateway_usage.Delta:  # fmt: skip
+    def some(expected: float) -> int:
+        return math.floor(expected + dice.random())
+
     reasons: dict[tuple[int, str], int] = {}
     dead = _dead_outcome(key, moment)
     if dead:
         reasons[dead] = count = max(1, count // 30)
     else:
         failing = spec.failing * dice.uniform(0.3, 1.7)
-        reasons[404, "ok"] = round(count * failing * 0.6)
-        reasons[400, "ok"] = round(count * failing * 0.4)
+        reasons[404, "ok"] = some(count * failing * 0.6)
+        reasons[400, "ok"] = some(count * failing * 0.4)
         if spec.domains:
-            reasons[403, "domain_not_allowed"] = round(count * 0.0006 * dice.uniform(0, 2))
+            reasons[403, "domain_not_allowed"] = some(count * 0.0006 * dice.uniform(0, 2))
         if code == "routing" and dt.timedelta(days=6) < end - moment < dt.timedelta(days=6, hours=4):
-            reasons[502, "ok"] = round(count * dice.uniform(0.1, 0.35))  # the incident
+            reasons[502, "ok"] = some(count * dice.uniform(0.1, 0.35))  # the incident
         else:
-            reasons[503, "ok"] = round(count * 0.0003 * dice.uniform(0, 2))
+            reasons[503, "ok"] = some(count * 0.0003 * dice.uniform(0, 2))
         if spec.breaches == code and PROFILE[moment.astimezone(key.organization.zone).hour] >= 10:
-            reasons[429, "over_qps"] = round(count * dice.uniform(0.0, 0.05))
+            reasons[429, "over_qps"] = some(count * dice.uniform(0.0, 0.05))
     reasons = {reason: n for reason, n in reasons.items() if n}
     over = reasons.get((429, "over_qps"), 0)
     rate = count / step.total_seconds()
@@ -117,6 +125,8 @@ def _delta(
         errors_5xx=sum(n for (status, _), n in reasons.items() if status >= 500),
         peak_qps=peak,
         reasons=tuple((status, outcome, n) for (status, outcome), n in sorted(reasons.items())),
+        duration_ms_sum=round(count * dice.uniform(30, 80)) if not dead else 0,
+        duration_count=count if not dead else 0,
     )
 
 
@@ -160,10 +170,12 @@ def _mark_used(key: ApiKey, deltas: list[gateway_usage.Delta]) -> None:
 
 def _records(deltas: list[gateway_usage.Delta], now: dt.datetime) -> Iterator[RequestRecord]:
     """Single requests of the last hours, for support to look at."""
+    domains = dict(ApiKey.objects.values_list("pk", "allowed_domains"))
     for delta in deltas:
-        if now - delta.minute > 6 * HOUR:
-            continue
         dice = random.Random(f"{delta.key_id} {delta.product_id} {delta.minute}")  # noqa: S311
+        if now - delta.minute > 6 * HOUR or (now - delta.minute < FINEST_HOURS * HOUR and dice.random() > 0.1):
+            continue
+        hosts = [domain.removeprefix("*.") for domain in domains.get(delta.key_id) or [""]]
         shown = [(status, outcome) for status, outcome, _ in delta.reasons][:2] + [(200, "ok")] * 3
         for status, outcome in shown:
             yield RequestRecord(
@@ -175,6 +187,7 @@ def _records(deltas: list[gateway_usage.Delta], now: dt.datetime) -> Iterator[Re
                 secret_number=delta.secret_number,
                 outcome=outcome,
                 status=status,
+                host="www.elsewhere.example" if outcome == "domain_not_allowed" else dice.choice(hosts),
                 network=dice.choice(NETWORKS),
                 client=dice.choice(CLIENTS),
             )

@@ -84,6 +84,11 @@
     if (event.target instanceof Element && event.target.matches("[data-chart]")) hide(event.target);
   });
 
+  addEventListener("resize", () => {
+    const frame = document.querySelector("[data-chart]");
+    if (frame && shown >= 0) show(frame, shown);
+  });
+
   // A hidden page does not ask. What a swap would undo is put back: the open table, its scrolled place, the crosshair.
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.matches("[data-poll]") && document.hidden) event.preventDefault();

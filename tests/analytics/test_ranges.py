@@ -7,7 +7,7 @@ from itertools import pairwise
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from analytics.ranges import (
@@ -24,6 +24,8 @@ from analytics.ranges import (
     period_words,
 )
 
+settings.register_profile("zones", suppress_health_check=[HealthCheck.too_slow])  # the first look at a zone takes long
+settings.load_profile("zones")
 ZONES = [
     "UTC", "Europe/Amsterdam", "America/New_York", "America/St_Johns", "Asia/Kathmandu", "Asia/Kolkata", "Australia/Lord_Howe",
     "Pacific/Chatham", "Africa/Cairo", "Asia/Beirut", "America/Havana", "Antarctica/Troll", "Pacific/Apia",
@@ -78,7 +80,7 @@ def test_a_day_holds_exactly_the_minutes_that_the_calendar_calls_by_its_date(pla
     assert (start - dt.timedelta(seconds=1)).astimezone(zone).date() < date
 
 
-@given(places(), st.sampled_from([1, 2, 7, 30, 31]), st.sampled_from(["hour", "day"]))
+@given(places(), st.sampled_from([1, 2, 7, 30, 31]), st.sampled_from(["five_minutes", "hour", "day"]))
 @settings(max_examples=60)
 def test_buckets_cover_a_period_without_gap_or_overlap(place, days, step):
     zone, now = place
@@ -105,6 +107,34 @@ def test_the_period_before_ends_where_this_one_begins_and_is_seen_at_the_same_ti
     last = Period.of_last_day(now=now, zone=zone)
     assert last.before().end == last.start
     assert last.before().elapsed_end == now - (last.end - last.start)
+
+
+@given(places())
+def test_the_last_hour_is_sixty_minutes_that_end_with_the_running_one(place):
+    zone, now = place
+    period = Period.of_last_hour(now=now, zone=zone)
+    assert period.includes_now
+    assert period.before().end == period.start
+    assert (period.steps, period.default_step) == (["minute", "five_minutes"], "minute")
+    assert len(period.buckets("minute")) == 60
+    fives = period.buckets("five_minutes")
+    assert 12 <= len(fives) <= 13
+    assert (fives[0].start, fives[-1].end) == (period.start, period.end)
+    assert all(one.end == other.start for one, other in pairwise(fives))
+    assert {bucket.start.astimezone(zone).minute % 5 for bucket in fives[1:]} == {0}
+
+
+@pytest.mark.parametrize(
+    ("days", "default", "steps"),
+    [(1, "hour", ["five_minutes", "hour", "day"]), (2, "hour", ["five_minutes", "hour", "day"]), (7, "hour", ["hour", "day"]),
+     (31, "day", ["hour", "day"]), (90, "day", ["day"]), (365, "day", ["day"])],
+)  # fmt: skip
+def test_the_detail_fits_the_length_and_what_is_kept(days, default, steps):
+    now = utc(2026, 7, 1, 12)
+    period = Period.of_days(days, now=now, zone=AMSTERDAM)
+    assert (period.default_step, period.steps) == (default, steps)
+    old = Period.of_dates(dt.date(2026, 1, 1), dt.date(2026, 1, 1), now=now, zone=AMSTERDAM)
+    assert old.steps == ["hour", "day"]
 
 
 @given(places())

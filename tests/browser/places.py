@@ -123,6 +123,8 @@ PLACES = (
     Place("organization", "ada", "/keys/", _organization),
     Place("notices", "ada", "/notices/"),
     Place("notices-choices", "ada", "/notices/choices/"),
+    Place("analytics-callers", "ada", "/analytics/callers/"),
+    Place("analytics-statement", "ada", "/analytics/statement/"),
     Place("support", "sam", "/support/"),
     Place("support-key", "sam", "/support/", _support_key),
     Place("support-found", "sam", "/support/", _look_up("ad", "2 people")),

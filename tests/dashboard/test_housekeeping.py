@@ -2,13 +2,27 @@
 
 import datetime as dt
 
+import psycopg
 import pytest
 from django.core.management import call_command
 from django.utils import timezone
 
-from analytics.models import RequestRecord, UsageDay, UsageError, UsageHour, UsageMinute
+from analytics import retention
+from analytics.models import (
+    OrganizationDay,
+    OrganizationError,
+    OrganizationHour,
+    OrganizationMinute,
+    RequestRecord,
+    UsageDay,
+    UsageError,
+    UsageHour,
+    UsageMinute,
+    UsageMonth,
+)
 from dashboard.management.commands import housekeeping
 from keys.models import GatewayChange
+from tests.gateway.processes import database_url
 
 DAY = dt.timedelta(days=1)
 CASES = [
@@ -16,6 +30,11 @@ CASES = [
     (UsageHour, "hour", 400, {"key_id": 1, "product_id": 1, "organization_id": 1}),
     (UsageError, "hour", 400, {"key_id": 1, "organization_id": 1, "status": 404, "outcome": "ok"}),
     (UsageDay, "date", 5 * 366, {"key_id": 1, "product_id": 1, "organization_id": 1}),
+    (UsageMonth, "month", 5 * 366, {"key_id": 1, "product_id": 1, "organization_id": 1}),
+    (OrganizationMinute, "minute", 35, {"product_id": 1, "organization_id": 1}),
+    (OrganizationHour, "hour", 400, {"product_id": 1, "organization_id": 1}),
+    (OrganizationDay, "date", 5 * 366, {"product_id": 1, "organization_id": 1}),
+    (OrganizationError, "date", 400, {"key_id": 1, "organization_id": 1, "status": 404, "outcome": "ok"}),
     (RequestRecord, "at", 3, {"tracking_id": "x", "outcome": "ok", "status": 200}),
     (GatewayChange, "at", 2, {}),
 ]
@@ -23,12 +42,16 @@ CASES = [
 
 @pytest.mark.parametrize(("model", "column", "days", "fields"), CASES)
 def test_rows_are_kept_as_long_as_said(db, monkeypatch, model, column, days, fields):
+    monkeypatch.setattr(retention, "BATCH", 2)
     monkeypatch.setattr(housekeeping, "BATCH", 2)  # so that five rows take three batches
     now = timezone.now()
     for number, age in enumerate([days + 1, days + 2, days + 3, days + 4, days + 5, days - 1, 0]):
         if model is GatewayChange:
             fields = {"number": 10**9 + number}
-        model.objects.create(**fields | {column: now - age * DAY})
+        for owner in {1, 7} if "organization_id" in fields else {0}:
+            owned = {"organization_id": owner, "key_id": owner} if owner else {}
+            owned = {name: value for name, value in owned.items() if name in fields}
+            model.objects.create(**fields | owned | {column: now - age * DAY})
     call_command("housekeeping", verbosity=0)
     ages = {
         (now.date() - getattr(value, "date", lambda v=value: v)()).days
@@ -36,3 +59,15 @@ def test_rows_are_kept_as_long_as_said(db, monkeypatch, model, column, days, fie
     }
     assert ages >= {days - 1, 0}
     assert max(ages) <= days
+    assert model.objects.count() == (4 if "organization_id" in fields else 2)
+
+
+@pytest.mark.django_db(transaction=True)
+def test_a_row_that_is_being_added_to_is_not_waited_for():
+    for key in (1, 2):
+        UsageHour.objects.create(key_id=key, product_id=1, organization_id=1, hour=timezone.now() - 401 * DAY)
+    with psycopg.connect(database_url()) as shipper:
+        shipper.execute("UPDATE usage_hour SET requests = 5 WHERE key_id = 1")
+        assert retention.forget()["usage_hour"] == 1
+        shipper.rollback()
+    assert retention.forget()["usage_hour"] == 1

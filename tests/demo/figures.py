@@ -1,7 +1,8 @@
-"""What analytics says, read from its pages and its CSV."""
+"""What analytics says, read from its pages and its files."""
 
 import csv
 import io
+import json
 import re
 import time
 
@@ -12,6 +13,8 @@ from tests.page import Page
 
 METRICS = ("requests", "over_qps", "errors_4xx", "errors_5xx")
 COLUMNS = {"Requests": "requests", "QPS breaches": "over_qps", "4XX errors": "errors_4xx", "5XX errors": "errors_5xx"}
+
+FIELDS = {"requests": "requests", "qps_breaches": "over_qps", "4xx_errors": "errors_4xx", "5xx_errors": "errors_5xx"}
 
 
 def whole(text: str) -> int:
@@ -26,17 +29,29 @@ def on_page(page: Page) -> dict[str, int]:
 
 def in_csv(person: Person, page: Page) -> dict[str, int]:
     """The sums of the columns of the CSV that an analytics page offers."""
-    address = next(link.get("href") for link in page.all("a[download]"))
-    response = person.client.get(address)
+    return _sums(list(csv.DictReader(io.StringIO(_file(person, page, "csv", "text/csv")))), COLUMNS)
+
+
+def in_json(person: Person, page: Page, *, by_key: bool) -> dict[str, int]:
+    """The sums of the fields of the JSON that an analytics page offers, as shown or by key and product."""
+    text = _file(person, page, "json-keys" if by_key else "json", "application/json")
+    return _sums(json.loads(text)["rows"], FIELDS)
+
+
+def _file(person: Person, page: Page, name: str, kind: str) -> str:
+    response = person.client.get(page.one(f"#{name}").get("href"))
     assert response.status_code == 200, response.content[:300]
-    assert response["Content-Type"].startswith("text/csv")
-    rows = list(csv.DictReader(io.StringIO(response.content.decode())))
-    assert rows, address
-    return {name: sum(int(row[column]) for row in rows) for column, name in COLUMNS.items() if column in rows[0]}
+    assert response["Content-Type"].startswith(kind)
+    return response.content.decode()
+
+
+def _sums(rows: list[dict[str, str]], columns: dict[str, str]) -> dict[str, int]:
+    assert rows
+    return {name: sum(int(row[column]) for row in rows) for column, name in columns.items() if column in rows[0]}
 
 
 def wait_for(person: Person, caller: Caller, *, within_s: float = 15) -> float:
-    """Wait until analytics show all of a ledger, to the unit on every page and in every CSV; return the seconds."""
+    """Wait until analytics show all of a ledger, to the unit on every page and in every file; return the seconds."""
     started, expected = time.monotonic(), caller.totals
     seen: list[dict[str, int]] = []
 
@@ -48,10 +63,14 @@ def wait_for(person: Person, caller: Caller, *, within_s: float = 15) -> float:
     eventually(is_there, within_s=within_s, what=f"analytics show {expected}")
     taken = time.monotonic() - started
     for view in ("/analytics/", "/analytics/breaches/", "/analytics/errors/"):
-        for query in ("", "?range=24h&split=0", "?range=90d"):
+        for query in ("", "?range=24h&split=0", "?range=12m"):
             page = person.open(view + query)
             assert on_page(page) == expected, (view, query)
-            summed = in_csv(person, page)
-            assert summed.items() <= expected.items(), (view, query, summed, expected)
+            for summed in (
+                in_csv(person, page),
+                in_json(person, page, by_key=False),
+                in_json(person, page, by_key=True),
+            ):
+                assert summed.items() <= expected.items(), (view, query, summed, expected)
             assert re.search(r"As of \d\d:\d\d", page.text) is not None
     return taken

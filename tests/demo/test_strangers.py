@@ -92,7 +92,13 @@ def test_their_keys_are_in_no_list_search_or_figure(hanna, theirs):
     key_id = theirs["public_id"]
     assert key_id not in hanna.key_ids().values()
     assert "No key matches" in hanna.open(f"/keys/?q={key_id}")
-    for url in ("/analytics/", "/analytics/breaches/", "/analytics/errors/", "/analytics/usage.csv"):
+    for url in (
+        "/analytics/",
+        "/analytics/errors/",
+        "/analytics/callers/",
+        "/analytics/usage.csv",
+        "/analytics/usage.json",
+    ):
         page = hanna.get(url, key=key_id)
         assert page.status == 404, url
         assert "Dispatch console" not in page.source

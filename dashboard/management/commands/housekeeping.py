@@ -11,7 +11,8 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Organization
-from analytics.models import RequestRecord, UsageDay, UsageError, UsageGap, UsageHour, UsageMinute
+from analytics import retention
+from analytics.models import RequestRecord, UsageGap
 from keys.models import GatewayAck, GatewayChange, GatewayNode, KeySecret, Submission
 from keys.models.key import UNDELETE
 from notices.models import Letter, Notice
@@ -19,11 +20,7 @@ from notices.models import Letter, Notice
 BATCH = 10_000
 
 KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
-    (UsageMinute, "minute", dt.timedelta(days=35)),
-    (UsageHour, "hour", dt.timedelta(days=400)),
-    (UsageError, "hour", dt.timedelta(days=400)),
     (UsageGap, "until_at", dt.timedelta(days=400)),
-    (UsageDay, "date", dt.timedelta(days=5 * 366)),
     (RequestRecord, "at", dt.timedelta(days=settings.REQUEST_LOG_DAYS)),
     (GatewayChange, "at", dt.timedelta(days=2)),
     (GatewayAck, "at", dt.timedelta(days=2)),
@@ -34,7 +31,7 @@ KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
     (Session, "expire_date", dt.timedelta(0)),
     (UserSession, "last_seen_at", dt.timedelta(days=15)),  # a day more than a session lives
 )
-"""What is kept how long, by which column. A gateway that is more than two days behind takes a new snapshot."""
+"""What is kept how long, by which column; usage is in analytics/retention.py. A gateway that is more than two days behind takes a new snapshot."""
 
 
 class Command(BaseCommand):
@@ -53,14 +50,17 @@ class Command(BaseCommand):
                 self.stdout.write(f"{model._meta.db_table}: {gone:,} rows")
         if ended := KeySecret.objects.retire_of_deleted(now - UNDELETE):
             self.stdout.write(f"{ended:,} strings of keys that were deleted {UNDELETE.days} days ago never come back")
+        for table, gone in retention.forget().items():
+            if gone:
+                self.stdout.write(f"{table}: {gone:,} rows")
 
 
 def _remove(organization: Organization) -> None:
     """Remove what belongs to an organisation that was deleted; people stay, and so does the audit log."""
     with transaction.atomic():
         organization.lock()
-        for model in (UsageMinute, UsageHour, UsageDay, UsageError):
-            model.objects.filter(organization_id=organization.pk).delete()
+        for model, *_ in retention.KEPT:
+            model._default_manager.filter(organization_id=organization.pk).delete()
         AuditEvent.record("organization.removed", organization=organization, actor=None, target=organization)
         organization.delete()
 
