@@ -1,6 +1,6 @@
-"""Requests and the gateways' journals in the admin.
+"""Requests, the gateways' journals and changes of time zones in the admin.
 
-UsageMinute, UsageHour, UsageDay and UsageError are missing: Django's admin cannot show models with a composite primary
+Usage and its sums are missing: Django's admin cannot show models with a composite primary
 key. The Analytics tab and the CSV show them.
 """
 
@@ -9,7 +9,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
 
 from accounts.audited_admin import ReadOnlyAdmin
-from analytics.models import JournalOffset, RequestRecord, UsageGap
+from analytics.models import JournalOffset, RequestRecord, UsageGap, ZoneChange
 from keys import lookup, pasted
 from keys.models import ApiKey, Product
 
@@ -75,3 +75,11 @@ class JournalOffsetAdmin(ReadOnlyAdmin):
     list_display = ("node", "segment", "offset", "updated_at")
     list_filter = ("node",)
     ordering = ("-updated_at",)
+
+
+@admin.register(ZoneChange)
+class ZoneChangeAdmin(ReadOnlyAdmin):
+    """Whose days were counted anew for another time zone, and from when."""
+
+    list_display = ("changed_at", "organization_id", "former_zone", "zone", "first_date", "recounted_at")
+    ordering = ("-changed_at",)

@@ -1,6 +1,7 @@
 """The filters of analytics, read from the address."""
 
 import datetime as dt
+import zoneinfo
 from typing import Any
 
 from django import forms
@@ -20,6 +21,7 @@ from analytics.filters import (
 )
 from analytics.ranges import DAY, KEPT_DAYS, MAX_DAYS, Period
 from dashboard import public_ids
+from keys.forms import ActionForm
 from keys.models import ApiKey
 
 MAX_KEYS = 50
@@ -188,3 +190,13 @@ class FilterForm(forms.Form):
         if rows not in ("", "keys"):
             raise ValidationError("There are no such rows.")
         return rows == "keys"
+
+
+class ZoneForm(ActionForm):
+    """In which time zone the days of an organisation begin."""
+
+    time_zone = forms.ChoiceField(
+        choices=lambda: [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones())],
+        label="Time zone",
+        widget=forms.Select(attrs={"class": "input"}),
+    )

@@ -80,11 +80,13 @@ _MONTHS = (
 _FAR, _FAR_DATE = dt.datetime(9000, 1, 1, tzinfo=dt.UTC), dt.date(9000, 1, 1)
 
 
-def change_time_zone(organization: Organization, time_zone: str, *, by: User | None) -> ZoneChange | None:
+def change_time_zone(
+    organization: Organization, time_zone: str, *, by: User | None, counts_now: bool = True
+) -> ZoneChange | None:
     """Give an organisation another time zone and count its hours and days anew. None where it has that zone already.
 
-    The zone changes at once; the count follows in the same call, some seconds for a busy customer. Where that is interrupted,
-    `manage.py rebuild_usage` finishes it. Raises ValidationError for what is no time zone.
+    The zone changes at once; the count follows in the same call, some seconds for a busy customer, or without `counts_now` as
+    the worker's next job. Where it is interrupted, that job or `manage.py rebuild_usage` finishes it. Raises ValidationError for what is no time zone.
     """
     check_time_zone(time_zone)
     _finish_all(organization.pk)
@@ -101,8 +103,16 @@ def change_time_zone(organization: Organization, time_zone: str, *, by: User | N
         )  # fmt: skip
         change = _plan(organization.pk, ZoneInfo(former), organization.zone)
         change.save()
-    _finish(change)
+    if counts_now:
+        _finish(change)
     return change
+
+
+def finish_changes() -> None:
+    """Count anew what changes of time zones have left to be counted."""
+    waiting = ZoneChange.objects.filter(recounted_at=None).order_by("organization_id").distinct("organization_id")
+    for organization_id in list(waiting.values_list("organization_id", flat=True)):
+        _finish_all(organization_id)
 
 
 def rebuild(organization: Organization) -> ZoneChange:

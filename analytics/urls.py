@@ -12,6 +12,7 @@ urlpatterns = [
     path("callers/", views.callers, name="callers"),
     path("usage.csv", views.csv, name="csv"),
     path("usage.json", views.json, name="json"),
+    path("time-zone/", views.time_zone, name="time_zone"),
     path("statement/", views.monthly_statement, name="statement"),
     path("statement.csv", views.statement_csv, name="statement-csv"),
 ]

@@ -6,12 +6,14 @@ from typing import Any
 from django.core.exceptions import ValidationError
 from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
+from django.urls import reverse
 from django.utils import timezone
 
 from accounts.requests import MemberRequest
+from accounts.views.answers import Question, acts, ask, done
 from analytics import export, queries, rebuild, report, statement
 from analytics.filters import RANGES, VIEWS, Filters, View
-from analytics.forms import FilterForm
+from analytics.forms import FilterForm, ZoneForm
 from dashboard import htmx
 
 PAGE = "analytics/page.html"
@@ -63,6 +65,25 @@ def _sheet(request: MemberRequest, suffix: str, content_type: str) -> HttpRespon
     name = export.file_name(filters, by_key=by_key, suffix=suffix)
     response["Content-Disposition"] = f'attachment; filename="{name}"'
     return response
+
+
+def time_zone(request: MemberRequest) -> HttpResponse:
+    """Change in which zone the organisation's hours and days begin."""
+    organization = request.organization
+    form = ZoneForm(request.POST or None, initial={"time_zone": organization.time_zone})
+
+    def verb() -> None:
+        rebuild.change_time_zone(organization, form.cleaned_data["time_zone"], by=request.user, counts_now=False)
+
+    if acts(form, request, verb):
+        message = f"The time zone is {organization.time_zone}. Analytics count its days anew within a few minutes."
+        return done(request, message, "accounts:settings", organization.public_id)
+    sentences = (
+        "Hours and days of Analytics, of files and of the statement begin in this zone, and times are shown in it.",
+        "The last 35 days are counted anew; days before stand as they were.",
+    )
+    back = reverse("accounts:settings", args=[organization.public_id])
+    return ask(request, Question("Time zone", "Save", back, sentences), form)
 
 
 def monthly_statement(request: MemberRequest) -> HttpResponse:

@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Invitation
-from analytics.models import JournalOffset, UsageGap
+from analytics.models import JournalOffset, UsageGap, ZoneChange
 from keys.models import GatewayChange, GatewayNode, KeyringCheck, QpsRequest, Submission
 from tests.factories import KeyFactory, OrganizationFactory, products, string_of
 from tests.support.staff import log_request, secrets_of, staff_with
@@ -41,6 +41,10 @@ def full(cast):
     now = timezone.now()
     GatewayNode.objects.create(name="node-1", started_at=now, seen_at=now, applied_at=now)
     UsageGap.objects.create(node="node-1", from_at=now, until_at=now, requests=3)
+    ZoneChange.objects.create(
+        organization_id=cast.northwind.pk, former_zone="UTC", zone="Asia/Kathmandu", counted_from=now,
+        first_date=now.date(), changed_at=now,
+    )  # fmt: skip
     JournalOffset.objects.create(node="node-1", updated_at=now)
     Invitation.send(organization=cast.northwind, email="new@northwind.example", role="viewer", by=cast.ada)
     Submission.objects.create(token=uuid.uuid4(), user=cast.ada)
@@ -55,7 +59,8 @@ def test_every_model_is_registered_but_those_that_django_cannot_show():
         models()
     )
     assert {m.__name__ for m in unregistered} == {
-        "UsageMinute", "UsageHour", "UsageDay", "UsageError", "GatewayAck",
+        "UsageMinute", "UsageHour", "UsageDay", "UsageMonth", "UsageError", "OrganizationMinute", "OrganizationHour",
+        "OrganizationDay", "OrganizationError", "GatewayAck",
     }  # fmt: skip
     assert all(isinstance(m._meta.pk, CompositePrimaryKey) for m in unregistered)
 

@@ -16,7 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from accounts.models import AuditEvent
-from analytics import rebuild
+from analytics import rebuild, tasks
 from analytics.models import (
     OrganizationDay,
     OrganizationError,
@@ -167,6 +167,24 @@ def test_tables_in_doubt_are_counted_anew_from_the_minutes_and_only_those_of_one
     assert_sums_agree(cast.other, 5)
     with pytest.raises(CommandError):
         call_command("rebuild_usage", organization="org_0000000000000000")
+
+
+def test_owners_change_the_zone_and_the_next_job_counts_anew(cast, ada):
+    ledger = fill(cast, [number * 7 * HOUR for number in range(30)])
+    assert ada.submit("/analytics/time-zone/", time_zone="Asia/Kathmandu").status == 302
+    cast.northwind.refresh_from_db()
+    assert cast.northwind.time_zone == "Asia/Kathmandu"
+    assert ZoneChange.objects.get().recounted_at is None
+    tasks.recount(timestamp=0)
+    assert ZoneChange.objects.get().recounted_at
+    assert by_date(cast.northwind) == brute_force(ledger, "Asia/Kathmandu")
+    assert_sums_agree(cast.northwind, sum(ledger.values()))
+
+
+def test_a_zone_that_is_none_is_refused_on_the_page(cast, ada):
+    fields = ada.get("/analytics/time-zone/").fields()
+    assert ada.post("/analytics/time-zone/", fields | {"time_zone": "Mars/Olympus"}).status == 422
+    assert not ZoneChange.objects.exists()
 
 
 def test_what_is_no_zone_changes_nothing(cast):

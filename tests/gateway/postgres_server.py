@@ -5,6 +5,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from urllib.parse import quote
 
@@ -79,7 +80,8 @@ class Postgres:
         """Send a signal to the server and all its processes."""
         children = Path(f"/proc/{self.pid}/task/{self.pid}/children").read_text().split()
         for pid in (self.pid, *map(int, children)):
-            os.kill(pid, number)
+            with suppress(ProcessLookupError):  # a child that ended in between
+                os.kill(pid, number)
 
     def kill(self) -> None:
         """End it as a crash does."""

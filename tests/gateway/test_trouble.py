@@ -99,8 +99,12 @@ def test_a_database_that_takes_no_writes_is_read_on(people, postgres_server, bes
         assert beside.log().count("takes no writes") == 1
         raw_connection.execute("ALTER SYSTEM RESET default_transaction_read_only")
         raw_connection.execute("SELECT pg_reload_conf()")
-        reports = "SELECT f.number = n.applied_number FROM gateway_feed f, gateway_node n"
-        wait_until(lambda: raw_connection.execute(reports).fetchone() == (True,), within_s=20, what=beside.log())
+        reports = "SELECT f.number = n.applied_number FROM gateway_feed f, gateway_node n WHERE n.name = %s"
+        wait_until(
+            lambda: raw_connection.execute(reports, (beside.name,)).fetchone() == (True,),
+            within_s=20,
+            what=beside.log(),
+        )
         total = "SELECT coalesce(sum(requests), 0) >= 51 FROM usage_minute WHERE key_id = %s"
         wait_until(
             lambda: raw_connection.execute(total, (people.key.pk,)).fetchone() == (True,), within_s=20, what="it ships"

@@ -98,7 +98,7 @@ def test_what_staff_disabled_only_staff_enable(cast, ada, as_user):
     assert page.status == 422
     assert f"Contact support, quoting {cast.key.public_id}" in page
     assert word(cast.key, string) == "disabled_key"
-    as_user(cast.sam).submit(f"/support/keys/{cast.key.public_id}/enable/")
+    as_user(cast.sam).submit(f"/support/keys/{cast.key.public_id}/enable/", reason="Paid")
     assert word(cast.key, string) == "ok"
     assert not fresh(cast.key).disabled_by_staff
 

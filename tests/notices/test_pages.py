@@ -6,7 +6,7 @@ from django.utils import timezone
 from accounts.models import Membership, Role
 from notices import outbox
 from notices.models import Notice, Preference
-from tests.factories import KeyFactory, OrganizationFactory, join
+from tests.factories import KeyFactory, OrganizationFactory, UserFactory, join
 
 LIST, CHOICES = "/notices/", "/notices/choices/"
 
@@ -84,6 +84,7 @@ def test_anothers_notice_is_not_there(cast, as_user, notice, who):
 
 
 def test_who_has_left_sees_nothing_of_it_any_more(cast, ada, notice):
+    join(cast.northwind, UserFactory(), Role.OWNER)
     Membership.objects.filter(user=cast.ada).delete()
     page = ada.get(LIST)
     assert "Nothing yet." in page

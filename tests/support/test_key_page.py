@@ -7,6 +7,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent
 from keys.models import ApiKey, GatewayAck, GatewayChange, GatewayNode, QpsRequest
+from notices.models import Notice
 from tests.factories import KeyFactory, products, string_of
 from tests.support.staff import log_request, secrets_of, staff_with
 
@@ -124,10 +125,14 @@ def test_staff_who_may_change_keys_disable_with_a_reason(cast, as_user):
     assert "Abuse report 12" in page
     event = AuditEvent.objects.get(verb="key.disabled")
     assert event.as_staff
-    browser.post(page_of(cast.key, "enable/"))
+    assert browser.post(page_of(cast.key, "enable/")).status == 422
+    browser.submit(page_of(cast.key, "enable/"), reason="The invoice is paid")
     cast.key.refresh_from_db()
     assert cast.key.disabled_at is None
     assert AuditEvent.objects.get(verb="key.enabled").as_staff
+    assert "The invoice is paid" in as_user(cast.ada).get(f"/keys/{cast.key.public_id}/")
+    (notice,) = Notice.objects.filter(kind="key.enabled", person=cast.ada)
+    assert "The invoice is paid" in as_user(cast.ada).get(f"/notices/{notice.public_id}/")
 
 
 @pytest.mark.django_db(transaction=True)
