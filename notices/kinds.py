@@ -106,6 +106,18 @@ _KINDS: Final = (
         ("Requests with the keys of {organization} pass again.",), icon="power",
     ),
     Kind(
+        "organization.deleted", ACCOUNT, "{name} is deleted",
+        (
+            "{actor} deleted {name}. Its keys are refused, and nobody sees it any more.",
+            "Until {undo_until_at} an owner can bring it back.",
+        ),
+        audience=Audience.PERSON, icon="trash",
+    ),
+    Kind(
+        "organization.restored", ACCOUNT, "{name} is back", ("{actor} brought {name} back. Its keys work as they did.",),
+        audience=Audience.PERSON, icon="rotate",
+    ),
+    Kind(
         "organization.changed", ACCOUNT, "{what}", ("{details}",), icon="info",
     ),
     Kind(

@@ -157,6 +157,10 @@ class Organization(SignInPolicy):
             self.deleted_at, self.deleted_by = at, by if at else None
             self.save(update_fields=["deleted_at", "deleted_by"])
             AuditEvent.record(verb, organization=self, actor=by, target=self)
+            told = {"name": self.name, "actor": by.label}
+            if self.undo_until:
+                told["undo_until_at"] = self.undo_until.isoformat()
+            outbox.post(verb, organization=self, people=self.members.exclude(pk=by.pk), context=told)
 
     def suspend(self, *, by: User, reason: str) -> None:
         """Have every key of the organisation refused."""

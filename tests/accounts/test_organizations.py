@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 
 import pytest
+from django.core import mail
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
 from django.utils import timezone
@@ -12,6 +13,7 @@ from accounts.models import AuditEvent, Membership, Organization, Role, User
 from keys.models import ApiKey
 from keys.refusals import Refusal
 from tests.factories import UserFactory, join
+from tests.jobs import run_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -67,8 +69,8 @@ def test_the_page_offers_each_role_what_it_may(cast, ada, as_user):
         return {link.get("href").split("/")[-2] for link in browser.get(url(cast.northwind)).all("main a[hx-get]")}
 
     una = as_user(join(cast.northwind, UserFactory(), Role.ADMIN))
-    assert offered(ada) == {"rename", "leave", "hand-over", "delete"}
-    assert offered(una) == {"rename", "leave"}
+    assert offered(ada) == {"rename", "time-zone", "leave", "hand-over", "delete"}
+    assert offered(una) == {"rename", "time-zone", "leave"}
     assert offered(as_user(cast.vera)) == {"leave"}
 
 
@@ -149,6 +151,21 @@ def test_an_owner_brings_it_back_as_it_was(cast, ada):
     assert list(AuditEvent.objects.order_by("pk").values_list("verb", flat=True))[-2:] == [
         "organization.deleted", "organization.restored",
     ]  # fmt: skip
+
+
+def test_its_people_are_told_that_it_was_deleted_and_that_it_is_back(cast, ada, as_user):
+    ada.submit(url(cast.northwind, "delete/"), name=cast.northwind.name)
+    ada.submit(url(cast.northwind, "restore/"))
+    run_jobs()
+    assert sorted((message.subject, *message.to) for message in mail.outbox) == [
+        (f"Northwind Routing is {what}", person)
+        for what in ("back", "deleted")
+        for person in (cast.ben.email, cast.vera.email)
+    ]
+    (told,) = (m for m in mail.outbox if "is deleted" in m.subject and m.to == [cast.ben.email])
+    assert "Ada Nowak deleted Northwind Routing." in told.body
+    assert "an owner can bring it back" in told.body
+    assert "Northwind Routing is back" in as_user(cast.vera).get("/notices/")
 
 
 def test_after_thirty_days_it_is_gone_for_good(cast, ada):

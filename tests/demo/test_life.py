@@ -92,7 +92,7 @@ def test_ctrl_c_in_the_terminal_of_make_leaves_nothing(again):
     subprocess.run(["kill", "-INT", "--", f"-{again.process.pid}"], check=True)  # the terminal tells the whole group
     again.wait()
     again.wait_gone()
-    assert "Traceback" not in again.log()
+    assert "Traceback" not in again.log(), again.log()
 
 
 def test_stopping_while_it_comes_up_leaves_nothing(again):

@@ -19,10 +19,10 @@ NOW = dt.datetime(2026, 3, 2, 21, 30, tzinfo=dt.UTC)
 EVERYTHING = {
     "key": "Fleet <b>tracking</b>", "actor": "The provider", "reason": "found & shown", "invited_by": "Ada Nowak", "role": "developer",
     "device": "Firefox on Linux", "address": "192.0.2.1", "change": "A passkey was added.", "what": "Ownership has moved",
-    "details": "Ben owns it now.", "days": 6, "share": 15, "requests": 12345, "breaches": 90, "refused": 60, "product": "Search API",
+    "name": "Northwind Routing", "details": "Ben owns it now.", "days": 6, "share": 15, "requests": 12345, "breaches": 90, "refused": 60, "product": "Search API",
     "current": 5, "requested": 5000, "limit": 5000, "decision": "approved", "note": "", "requester": "Ben",
     **{f"{name}_at": NOW.isoformat() for name in
-       ("expires", "signed_in", "changed", "ends", "last_used", "ended", "expired", "from", "until")},
+       ("expires", "signed_in", "changed", "ends", "last_used", "ended", "expired", "from", "until", "undo_until")},
 }  # fmt: skip
 
 
