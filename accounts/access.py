@@ -49,7 +49,7 @@ def _refuse(request: Any, route: Route, kwargs: dict[str, Any]) -> HttpResponse 
         if "organization_id" in kwargs and not middleware.enter(request, kwargs["organization_id"]):
             raise Http404
         if request.membership is None:
-            return render(request, "accounts/no_organization.html", status=403)
+            return render(request, "accounts/no_organization.html", status=404)
         if wanted is None or request.membership.role not in wanted:
             _find_own(request, route, kwargs)
     if wanted is None:

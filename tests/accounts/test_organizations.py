@@ -116,7 +116,7 @@ def test_deleting_asks_for_the_name_and_hides_the_organisation_from_everybody(ca
     vera = as_user(cast.vera)
     for browser in (ada, vera):
         assert browser.get(url(cast.northwind)).status == 404
-        assert browser.get("/keys/").status == 403
+        assert browser.get("/keys/").status == 404
     assert "brought back" not in vera.get("/organizations/")
     assert vera.post(url(cast.northwind, "restore/")).status == 404
 

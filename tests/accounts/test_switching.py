@@ -65,6 +65,6 @@ def test_the_end_of_a_membership_counts_from_the_next_request(two, ada):
 def test_without_any_membership_the_page_says_so(cast, as_user):
     Membership.objects.filter(user=cast.vera).delete()
     page = as_user(cast.vera).get("/keys/")
-    assert page.status == 403
+    assert page.status == 404
     assert "You belong to no organisation" in page
     assert page.all(".org-name") == []

@@ -23,7 +23,16 @@ def choose(page: Page, item: str) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
-def test_an_invited_person_joins_gets_another_role_and_is_removed(tab, demo, ada):
+def hand_over(page: Page, to: str) -> None:
+    page.get_by_role("button", name=re.compile("^Organisation:")).click()
+    page.locator(".menu:popover-open").get_by_role("link", name="Organisation settings").click()
+    page.get_by_role("link", name="Hand over").click()
+    page.get_by_role("dialog").get_by_label(to).check()
+    page.get_by_role("dialog").get_by_role("button", name="Hand over").click()
+    expect(page.get_by_text("is the owner now, and you are an admin.")).to_be_visible()
+
+
+def test_an_invited_person_joins_gets_another_role_owns_for_a_while_and_is_removed(tab, demo, ada):
     owner = tab(ada, "/keys/")
     customer = owner.locator(".org-name").inner_text()
     open_members(owner)
@@ -55,9 +64,15 @@ def test_an_invited_person_joins_gets_another_role_and_is_removed(tab, demo, ada
     guest.reload()
     expect(guest.get_by_role("link", name="Create key")).to_be_visible()
 
+    hand_over(owner, "Robin")
+    guest.reload()
+    hand_over(guest, "Ada")
+    open_members(owner)
     choose(owner, "Remove")
     owner.get_by_role("dialog").get_by_role("button", name="Remove").click()
     expect(owner.get_by_text("Robin is removed.")).to_be_visible()
     expect(owner.get_by_role("row", name=EMAIL)).to_have_count(0)
-    guest.locator("li.key-row a").first.click()
+    with guest.expect_response(lambda answer: answer.request.is_navigation_request()) as next_click:
+        guest.get_by_role("link", name="Analytics").click()
+    assert next_click.value.status == 404
     expect(guest.get_by_role("heading", name="You belong to no organisation")).to_be_visible()

@@ -11,7 +11,14 @@ from notices.models import Letter, Notice
 from tests.factories import KeyFactory
 from tests.jobs import run_jobs
 
-EVERY = {"notices.digest", "notices.rescue", "keys.due", "analytics.watch", "analytics.recount", "dashboard.housekeeping"}
+EVERY = {
+    "notices.digest",
+    "notices.rescue",
+    "keys.due",
+    "analytics.watch",
+    "analytics.recount",
+    "dashboard.housekeeping",
+}
 
 
 def run(*names: str) -> None:

@@ -75,7 +75,7 @@ def expected(person: Person, route: Route, method: str, address: Address, *, own
     if person.role is None and not own and (names_organization or (route.of and role)):
         return {404}
     if role is None:
-        return {403}
+        return {404}
     if wanted is None:
         return {405}
     if role not in wanted:
