@@ -28,7 +28,7 @@ class AlertForm(ActionForm):
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scope = forms.ModelChoiceField(
-        ApiKey.objects.none(), label="Of", required=False, to_field_name="public_id", empty_label=ALL_KEYS
+        ApiKey.objects.none(), label="Key", required=False, to_field_name="public_id", empty_label=ALL_KEYS
     )
     threshold = forms.IntegerField(widget=forms.NumberInput(attrs={"inputmode": "numeric"}))
     minutes = forms.TypedChoiceField(

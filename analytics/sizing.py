@@ -88,8 +88,8 @@ class Fit:
         if self.recommended is None:
             return "No requests in 30 days."
         if self.direction == "up":
-            return f"{self.recommended:,} leaves {HEADROOM:.0%} room above the highest peak.".replace("%", " %")
-        return f"{self.recommended:,} is enough." if self.direction == "down" else "The limit fits."
+            return f"A limit of {self.recommended:,} leaves {100 * HEADROOM:.0f} % room above the highest peak."
+        return f"A limit of {self.recommended:,} is enough." if self.direction == "down" else "The limit fits."
 
 
 _ESTIMATES = """
