@@ -119,6 +119,11 @@ class Alert(models.Model):
         """In a word: paused, firing or ok."""
         return "paused" if self.paused_at else "firing" if self.fired_at else "ok"
 
+    @property
+    def webhook_host(self) -> str:
+        """The host of the webhook: what the log and viewers see, as the path may be a secret of the receiver."""
+        return urlsplit(self.webhook_url).hostname or ""
+
     @classmethod
     def create(cls, *, organization: Organization, by: User, wish: Wish, at: dt.datetime | None = None) -> "Alert":
         """Make an alert. Its `new_secret` is the signing secret where there is a webhook. Raises Refusal past MOST."""
@@ -239,13 +244,13 @@ class Alert(models.Model):
         return {"organization": self.organization.public_id, "key": self.public_id, "number": 0}
 
     def _facts(self) -> dict[str, Any]:
-        """What the log keeps. Of a webhook only the host: its path may be a secret of the receiver."""
+        """What the log keeps."""
         return {
             "name": self.name,
             "condition": self.sentence,
             "key": self.key.name if self.key else "",
             "mail": self.sends_mail,
-            "webhook": urlsplit(self.webhook_url).hostname or "",
+            "webhook": self.webhook_host,
         }
 
     def _save(self, *fields: str) -> None:

@@ -43,11 +43,13 @@ def test_from_the_page_of_a_key_to_an_alert_that_is_set(cast, ada):
 
 
 def test_a_viewer_sees_and_changes_nothing_and_others_find_nothing(cast, as_user):
-    alert = make_alert(cast.key, webhook_url="https://hooks.example.com/in")
+    alert = make_alert(cast.key, webhook_url="https://hooks.example.com/path-secret")
     vera, mallory = as_user(cast.vera), as_user(cast.mallory)
     page = vera.get(page_of(alert))
     assert page.status == 200
     assert page.all("main .actions, main .icon-button") == []
+    assert "hooks.example.com" in page
+    assert "path-secret" not in page.source
     assert vera.get("/alerts/").all("main .button") == []
     for action in ("edit/", "pause/", "test/", "secret/", "delete/"):
         assert vera.post(page_of(alert, action)).status == 403
