@@ -28,6 +28,7 @@ NOUNS = {
 KINDS: dict[str, tuple[str, tuple[str, ...]]] = {
     "keys": ("Keys", ("key",)),
     "qps": ("QPS", ("qps",)),
+    "alerts": ("Alerts", ("alert",)),
     "members": ("Members", ("member", "membership", "invitation")),
     "organisation": ("Organisation", ("organization",)),
     "security": (
@@ -63,6 +64,12 @@ FACTS = {
 
 SENTENCES: dict[str, Tale] = {
     "address.changed": ("user", "changed the address to {after[email]}", ""),
+    "alert.created": ("plus", "set the alert {it}", "{after[condition]}"),
+    "alert.deleted": ("trash", "deleted the alert {it}", "{before[condition]}"),
+    "alert.paused": ("bell", "paused the alert {it}", ""),
+    "alert.resumed": ("bell", "resumed the alert {it}", ""),
+    "alert.secret_renewed": ("rotate", "made a new signing secret for the alert {it}", ""),
+    "alert.tested": ("send", "tried out the alert {it}", ""),
     "device.added": ("user", "signed in on a new device", "{after[device]}, from {after[network]}"),
     "invitation.accepted": ("user", "accepted the invitation and became a member", "As {after[role]}"),
     "invitation.resent": ("send", "invited {it} once more", ""),
@@ -223,6 +230,10 @@ def _edited(event: AuditEvent, before: Facts, after: Facts, zone: Zone) -> Tale:
     return "edit", f"changed the {listed} of {_IT}", differences(before, after, zone)
 
 
+def _alert_edited(event: AuditEvent, before: Facts, after: Facts, zone: Zone) -> Tale:
+    return "edit", f"changed the alert {_IT}", differences(before, after, zone)
+
+
 def _longer(minutes: int) -> str:
     for unit, size in (("day", 60 * 24), ("hour", 60), ("minute", 1)):
         if minutes % size == 0 and minutes >= size * (2 if unit == "day" else 1):
@@ -269,6 +280,7 @@ def _qps(word: str, icon: str) -> "Teller":
 
 Teller = Callable[[AuditEvent, Facts, Facts, Zone], Tale]
 _TALES: dict[str, Teller] = {
+    "alert.edited": _alert_edited,
     "key.edited": _edited,
     "key.rotated": _rotated,
     "key.undeleted": _undeleted,

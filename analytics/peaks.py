@@ -46,8 +46,10 @@ CROSS JOIN LATERAL (
 WHERE found.minutes > 0
 """
 _DAYS = """
-SELECT extract(day FROM %s - hour)::int AS ago, max(peak_qps)
-FROM usage_hour WHERE key_id = %s AND product_id = %s AND hour > %s GROUP BY 1
+SELECT wanted.key_id, wanted.product_id, extract(day FROM %s - u.hour)::int AS ago, max(u.peak_qps)
+FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (key_id, product_id)
+JOIN usage_hour u ON u.key_id = wanted.key_id AND u.product_id = wanted.product_id AND u.hour > %s
+GROUP BY 1, 2, 3
 """
 
 
@@ -65,13 +67,18 @@ def peaks_of(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Peaks]:
         }
 
 
-def days_of(key_id: int, product_id: int) -> tuple[int, ...]:
-    """Return the highest second of each stretch of 24 hours, the oldest of DAYS first, the running one last."""
+def days_of(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[int, ...]]:
+    """Return by key and product the highest second of each stretch of 24 hours, the oldest of DAYS first, the running one last."""
+    wanted = list(dict.fromkeys(pairs))
+    found = {pair: [0] * DAYS for pair in wanted}
+    keys, products = [key for key, _ in wanted], [product for _, product in wanted]
     now = timezone.now()
     with connection.cursor() as cursor:
-        cursor.execute(_DAYS, [now, key_id, product_id, now - dt.timedelta(days=DAYS)])
-        found = dict(cursor.fetchall())
-    return tuple(found.get(ago, 0) for ago in reversed(range(DAYS)))
+        cursor.execute(_DAYS, [now, keys, products, now - dt.timedelta(days=DAYS)])
+        for key, product, ago, peak in cursor.fetchall():
+            if 0 <= ago < DAYS:
+                found[key, product][DAYS - 1 - ago] = peak
+    return {pair: tuple(days) for pair, days in found.items()}
 
 
 def _since() -> dt.datetime:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from analytics import views
+from analytics import limits, views
 
 app_name = "analytics"
 urlpatterns = [
@@ -10,6 +10,8 @@ urlpatterns = [
     path("breaches/", views.breaches, name="breaches"),
     path("errors/", views.errors, name="errors"),
     path("callers/", views.callers, name="callers"),
+    path("limits/", limits.used, name="limits"),
+    path("limits/<str:public_id>/", limits.of_key, name="limit"),
     path("usage.csv", views.csv, name="csv"),
     path("usage.json", views.json, name="json"),
     path("time-zone/", views.time_zone, name="time_zone"),

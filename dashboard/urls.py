@@ -14,6 +14,7 @@ urlpatterns = [
     path("", views.home, name="home"),
     path("keys/", include("keys.urls")),
     path("analytics/", include("analytics.urls")),
+    path("alerts/", include("alerts.urls")),
     path("notices/", include("notices.urls")),
     path("activity/", include("accounts.activity_urls")),
     path("support/", include("support.urls")),

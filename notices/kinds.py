@@ -61,13 +61,15 @@ KEYS = Group("keys", "Keys disabled and enabled", "A key stops or works again, a
 ENDS = Group("ends", "Ends of keys and old strings", "Before and after a key expires or an old string stops.")
 QPS = Group("qps", "QPS requests", "What became of the limits that you asked for.")
 TRAFFIC = Group("traffic", "Unusual traffic", "A busy key goes silent, or many of its requests are refused.")
+ALERTS = Group("alerts", "Alerts", "An alert that your organisation set fires, or is over.")
 DESK = Group("desk", "QPS requests to decide", "A customer asks for another limit.", for_staff=True)
-GROUPS: Final = (ACCOUNT, KEYS, ENDS, QPS, TRAFFIC, DESK)
+GROUPS: Final = (ACCOUNT, KEYS, ENDS, QPS, TRAFFIC, ALERTS, DESK)
 
 _KEY: Final = (("Key", "{key}"), ("ID", "{about}"))
 _LIMITS: Final = (
     *_KEY, ("Product", "{product}"), ("Limit before", "{current:,}"), ("Requested", "{requested:,}"),
 )  # fmt: skip
+_ALERT: Final = (("Alert", "{alert}"), ("Condition", "{condition}"), ("Of", "{scope}"))
 _STRING_ENDED: Final = "Applications that still use it get 401. The new string of the key is not affected."
 
 _KINDS: Final = (
@@ -170,6 +172,18 @@ _KINDS: Final = (
         ),
         (*_KEY, ("Product", "{product}"), ("Limit before", "{current:,}"), ("Limit now", "{limit:,}")),
         page="keys:detail", icon="gauge",
+    ),
+    Kind(
+        "alert.fired", ALERTS, "Alert: {alert}",
+        ("{sentence}", "It fires again only after it was over. On its page you see what is measured now."),
+        _ALERT, page="alerts:detail", icon="alert",
+    ),
+    Kind(
+        "alert.recovered", ALERTS, "Over: {alert}", ("{sentence}",), _ALERT, page="alerts:detail", icon="check",
+    ),
+    Kind(
+        "alert.test", ALERTS, "Test of the alert {alert}", ("This is a test: nothing was measured.", "{sentence}"),
+        _ALERT, page="alerts:detail", icon="bell",
     ),
     Kind(
         "qps_request.received", DESK, "QPS request of {organization}: {requested:,} for {product}",

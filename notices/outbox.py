@@ -95,10 +95,13 @@ def keep(*, to: str, subject: str, text: str, html: str = "") -> None:
 
 def defer_sending(letters: Sequence[Letter]) -> None:
     """Have a worker send letters after the commit."""
-    if letters:
-        task = _jobs.configure_task("notices.send", queue=QUEUE)
-        arguments: list[dict[str, Any]] = [{"letter": letter.public_id} for letter in letters]
-        task.batch_defer(*arguments)
+    defer("notices.send", QUEUE, [{"letter": letter.public_id} for letter in letters])
+
+
+def defer(task: str, queue: str, arguments: Sequence[dict[str, Any]]) -> None:
+    """Have a worker run a task after the commit, once for each set of arguments; what is rolled back runs nothing."""
+    if arguments:
+        _jobs.configure_task(task, queue=queue).batch_defer(*arguments)
 
 
 def _choose_mail(kind: Kind, notices: list[Notice]) -> None:

@@ -6,15 +6,14 @@ from django.core.paginator import Page, Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
 
-from analytics import peaks
+from analytics import peaks, sizing
 from analytics.peaks import Peaks
+from analytics.sizing import Drawing, Estimate
 from keys.models import KeyProduct, QpsRequest
 
 PAGE_SIZE = 10
 """Each row reads the minutes of 30 days of its key, so there are few on a page."""
 SHOWN_DECIDED = 20
-RAIL = 1.2
-"""The drawing is so much wider than its highest value."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,21 +26,15 @@ class QueueLine:
 
 
 @dataclass(frozen=True, slots=True)
-class Drawing:
-    """Daily peaks, limit and asked value as positions in per cent of the width."""
-
-    days: tuple[tuple[str, bool], ...]
-    limit: str
-    asked: str
-
-
-@dataclass(frozen=True, slots=True)
 class DecisionPage:
     """One request with everything that the decision rests on."""
 
     wish: QpsRequest
     limit: int | None
     peaks: Peaks | None
+    recommended: int | None
+    estimates: tuple[tuple[str, Estimate], ...]
+    """What limits would have refused, with what each is: the limit now, what was asked for, what is recommended."""
     drawing: Drawing
     others: tuple[QpsRequest, ...]
 
@@ -67,26 +60,22 @@ def decided() -> QuerySet[QpsRequest]:
 
 
 def decision_page(wish: QpsRequest) -> DecisionPage:
-    """Return what the decision rests on, in four queries."""
+    """Return what the decision rests on, in five queries."""
     key_product = KeyProduct.objects.filter(key=wish.key_id, product=wish.product_id).select_related("product").first()
     limit = key_product.limit if key_product else None
-    found = peaks.peaks_of([(wish.key_id, wish.product_id)]).get((wish.key_id, wish.product_id))
-    days = peaks.days_of(wish.key_id, wish.product_id)
+    pair = (wish.key_id, wish.product_id)
+    found = peaks.peaks_of([pair]).get(pair)
+    recommended = sizing.recommend(found)
+    levels = {"Limit now": limit, "Asked": wish.requested, "Recommended": recommended}
+    known = {word: qps for word, qps in levels.items() if qps is not None}
+    estimates = sizing.estimates(*pair, known.values())
     others = wish.key.qps_requests.exclude(pk=wish.pk).select_related("product", "decided_by")[:SHOWN_DECIDED]
-    drawing = _draw(days, wish.current if limit is None else limit, wish.requested)
-    return DecisionPage(wish, limit, found, drawing, tuple(others))
+    drawing = sizing.draw(peaks.days_of([pair])[pair], wish.current if limit is None else limit, wish.requested)
+    compared = tuple((word, estimates[qps]) for word, qps in known.items())
+    return DecisionPage(wish, limit, found, recommended, compared, drawing, tuple(others))
 
 
 def _with_limit(wishes: QuerySet[QpsRequest]) -> QuerySet[QpsRequest]:
     limit = KeyProduct.objects.filter(key=OuterRef("key"), product=OuterRef("product"))
     now = Subquery(limit.values(qps=Coalesce("qps_limit", "product__default_qps")))
     return wishes.annotate(limit=now).select_related("key__organization", "product", "requested_by")
-
-
-def _draw(days: tuple[int, ...], limit: int, asked: int) -> Drawing:
-    widest = max(*days, limit, asked) * RAIL
-
-    def at(value: int) -> str:
-        return f"{value / widest * 100:.2f}%"
-
-    return Drawing(tuple((at(day), day > limit) for day in days if day), at(limit), at(asked))

@@ -26,7 +26,7 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.utils.safestring import SafeString
 
-from analytics import key_usage, ranges, sentences
+from analytics import key_usage, ranges, sentences, sizing
 from analytics.callers import KINDS, CallerRow, Callers
 from analytics.failed import percent
 from analytics.filters import Filters
@@ -34,6 +34,7 @@ from analytics.key_usage import DayUsage, KeyUsage
 from analytics.models import ZoneChange
 from analytics.queries import Counts
 from analytics.report import Report
+from keys.models import ApiKey
 
 register = template.Library()
 
@@ -67,6 +68,12 @@ def usage_for(usages: dict[int, KeyUsage], key: Keyed) -> KeyUsage:
 def usage_of_day(context: template.Context, key: Keyed) -> DayUsage:
     """The last 24 hours of one key."""
     return key_usage.of_last_day(key.pk, context["organization"])
+
+
+@register.simple_tag
+def fits_of(key: ApiKey) -> list[sizing.Fit]:
+    """How the QPS limits of a key fit its measured peaks."""
+    return sizing.fits_of(key)
 
 
 @register.filter

@@ -7,6 +7,7 @@ import datetime as dt
 import math
 import random
 from collections.abc import Iterator
+from dataclasses import replace
 
 from django.db import connection
 from django.utils import timezone
@@ -78,7 +79,8 @@ def _deltas(
             if count:
                 number = _secret_number(secrets, moment, dice)
                 limit = limits.get(code, 5)
-                yield _delta(key, spec, code, products[code], moment, step, count, limit, number, dice, end)
+                made = _delta(key, spec, code, products[code], moment, step, count, limit, number, dice, end)
+                yield from _spread(made, step)
         moment += step
 
 
@@ -128,6 +130,25 @@ def _delta(
         duration_ms_sum=round(count * dice.uniform(30, 80)) if not dead else 0,
         duration_count=count if not dead else 0,
     )
+
+
+def _spread(delta: gateway_usage.Delta, step: dt.timedelta) -> Iterator[gateway_usage.Delta]:
+    """Part what went over its limit over the minutes of its step: a minute holds no more requests than its seconds do.
+
+    The failures stay in the first of them. Limits are judged by the minutes with QPS breaches, so these must be believable.
+    """
+    minutes = 1
+    if delta.over_qps:
+        minutes = min(step // dt.timedelta(minutes=1), math.ceil(delta.requests / (30 * delta.peak_qps)))
+    part = (delta.requests - sum(number for *_, number in delta.reasons)) // max(1, minutes)
+    yield replace(delta, requests=delta.requests - part * (minutes - 1))
+    for number in range(1, minutes if part else 1):
+        yield gateway_usage.Delta(
+            organization_id=delta.organization_id, key_id=delta.key_id, product_id=delta.product_id,
+            secret_number=delta.secret_number, minute=delta.minute + number * dt.timedelta(minutes=1), requests=part,
+            over_qps=0, errors_4xx=0, errors_5xx=0, peak_qps=max(1, delta.peak_qps // 2), reasons=(), duration_ms_sum=0,
+            duration_count=0,
+        )  # fmt: skip
 
 
 def _is_silent(spec: KeySpec, moment: dt.datetime, end: dt.datetime) -> bool:

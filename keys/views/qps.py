@@ -17,7 +17,7 @@ from keys.views.answers import act, dialog, own_key
 def manage(request: MemberRequest, public_id: str) -> HttpResponse:
     """Show limits and requests; take a new request."""
     key = _enterprise_key(request, public_id)
-    form = QpsForm(request.POST or None, key=key, initial={"product": _first_free(key)})
+    form = QpsForm(request.POST or None, key=key, initial=_proposed(request, key))
     if request.method == "POST" and form.is_valid():
         data = form.cleaned_data
 
@@ -48,6 +48,15 @@ def _enterprise_key(request: MemberRequest, public_id: str) -> ApiKey:
     if not request.organization.is_enterprise:
         raise PermissionDenied("QPS management is part of the plan Enterprise.")
     return key
+
+
+def _proposed(request: MemberRequest, key: ApiKey) -> dict[str, object]:
+    """What the address names to begin with, such as a value that fits the measured peaks; else the first free product."""
+    product = key.products.filter(code=request.GET.get("product", "")).first()
+    requested = request.GET.get("requested", "")
+    if product is None:
+        return {"product": _first_free(key)}
+    return {"product": product.pk, "requested": requested if requested.isdecimal() else ""}
 
 
 def _first_free(key: ApiKey) -> int | None:

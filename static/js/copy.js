@@ -70,7 +70,7 @@
 
   document.addEventListener("click", (event) => {
     const shown = event.target.closest("[data-copy-shown]");
-    if (shown && navigator.clipboard) copy(shown, Promise.resolve(shown.closest(".revealed").querySelector("code").textContent), "Key copied. Keep it secret.");
+    if (shown && navigator.clipboard) copy(shown, Promise.resolve(shown.closest(".revealed").querySelector("code").textContent), shown.dataset.copyShown || "Key copied. Keep it secret.");
     const button = event.target.closest("[data-copy]");
     if (button && navigator.clipboard) copy(button, Promise.resolve(button.dataset.copy), "ID copied.");
   });

@@ -9,7 +9,7 @@ import pytest
 from django.core.management import call_command
 
 ROOT = Path(__file__).resolve().parents[2]
-PACKAGES = ("dashboard", "notices", "accounts", "keys", "analytics", "support", "gateway")
+PACKAGES = ("dashboard", "notices", "accounts", "keys", "analytics", "alerts", "support", "gateway")
 
 
 def tracked(*patterns):

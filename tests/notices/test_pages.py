@@ -106,7 +106,7 @@ def test_the_list_needs_few_queries(cast, ada, django_assert_max_num_queries):
 
 def test_choices_are_kept_and_shown(cast, ada):
     page = ada.get(CHOICES)
-    assert page.fields() == dict.fromkeys(("keys", "ends", "qps", "traffic"), "at_once") | {
+    assert page.fields() == dict.fromkeys(("keys", "ends", "qps", "traffic", "alerts"), "at_once") | {
         "csrfmiddlewaretoken": page.fields()["csrfmiddlewaretoken"]
     }
     for mail in ("daily", "never"):

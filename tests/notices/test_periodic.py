@@ -12,6 +12,7 @@ from tests.factories import KeyFactory
 from tests.jobs import run_jobs
 
 EVERY = {
+    "alerts.evaluate",
     "notices.digest",
     "notices.rescue",
     "keys.due",

@@ -12,9 +12,11 @@ from django.db.models import Model, Q, QuerySet
 from django.test import Client
 
 from accounts.models import Invitation, Membership, Organization, Role, User
+from alerts.models import Alert
 from keys.models import ApiKey, QpsRequest
 from notices import outbox
 from notices.models import Notice
+from tests.alerts.making import make_alert
 from tests.factories import Cast, KeyFactory, UserFactory, join, products
 from tests.support.staff import log_request, staff_with
 
@@ -28,6 +30,7 @@ class Things:
     qps_request: QpsRequest
     invitation: Invitation
     notice: Notice
+    alert: Alert
     tracking_id: str
 
     @cached_property
@@ -36,6 +39,7 @@ class Things:
         return {
             "keys": self.key.public_id,
             "invitations": self.invitation.public_id,
+            "alerts": self.alert.public_id,
             "memberships": self.organization.memberships.last().public_id,
         }
 
@@ -106,6 +110,7 @@ def make_world(cast: Cast) -> World:
     words = (
         "Northwind", "northwind", "Fleet tracking", "Nowak", cast.northwind.slug, a.key.public_id, a.key.current_secret.hint,
         cast.northwind.public_id, a.qps_request.public_id, a.invitation.public_id, a.invitation.email, "Trucks for Fleet",
+        a.alert.public_id,
     )  # fmt: skip
     return World(a, b, people, words)
 
@@ -119,8 +124,9 @@ def _things(organization: Organization, key: ApiKey, owner: User) -> Things:
         organization=organization, email=f"new@{key.pk}.example", role=Role.VIEWER, by=owner
     )
     outbox.post("organization.changed", organization=organization, people=[owner], context={"what": f"New: {key}"})
+    alert = make_alert(key, name=f"Errors of {key}")
     log_request(key, tracking_id=f"trace-{key.pk}")
-    return Things(organization, key, wish, invitation, Notice.objects.get(person=owner), f"trace-{key.pk}")
+    return Things(organization, key, wish, invitation, Notice.objects.get(person=owner), alert, f"trace-{key.pk}")
 
 
 def rows_of(organization: Organization) -> Iterator[QuerySet[Model]]:

@@ -11,6 +11,7 @@ from django.db import connection, models, transaction
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Organization
+from alerts.models import AlertEvent, Delivery
 from analytics import retention
 from analytics.models import RequestRecord, UsageGap
 from keys.models import GatewayAck, GatewayChange, GatewayNode, KeySecret, Submission
@@ -28,6 +29,8 @@ KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
     (Submission, "at", dt.timedelta(days=30)),
     (Notice, "created_at", dt.timedelta(days=180)),
     (Letter, "created_at", dt.timedelta(days=180)),  # after the notices that refer to it and are never younger
+    (Delivery, "created_at", dt.timedelta(days=400)),
+    (AlertEvent, "at", dt.timedelta(days=400)),  # likewise after its webhook
     (Session, "expire_date", dt.timedelta(0)),
     (UserSession, "last_seen_at", dt.timedelta(days=15)),  # a day more than a session lives
 )

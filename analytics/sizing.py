@@ -1,0 +1,185 @@
+"""Right-sizing: how a QPS limit fits what a key really made of a product, and what another limit would have refused.
+
+Usage keeps for each minute how many requests came and how many in its busiest second, not each second. So what a limit L would
+have refused in a minute with r requests and the peak p is bounded, not known. With p not above L: nothing. Else at least
+max(p - L, r - 60 L): no second lets more than L pass, and a minute has 60. At most (r div p) (p - L) + max(0, r mod p - L): the
+requests came in as many seconds at the peak as they fill.
+
+What neither bound knows: clients that try again, bursts across the turn of a second (the gateway's window slides), and, with
+several gateways, seconds that were busiest in sum. The headroom of the recommendation is for these.
+"""
+
+import datetime as dt
+import math
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from django.db import connection
+from django.db.models import Max, Sum
+from django.utils import timezone
+
+from accounts.models import Organization
+from analytics import peaks
+from analytics.models import UsageMonth
+from analytics.peaks import Peaks
+from keys.models import ApiKey, KeyProduct, Product
+from keys.models.qps_request import MAX_QPS
+
+HEADROOM: Final = 0.3
+RAIL: Final = 1.2
+"""A drawing is so much wider than its highest value."""
+
+PAGE_SIZE: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Daily peaks, limit and a value to compare with as positions in per cent of the width."""
+
+    days: tuple[tuple[str, bool], ...]
+    limit: str
+    advice: str
+
+
+@dataclass(frozen=True, slots=True)
+class Estimate:
+    """What a limit would have refused of the requests of 30 days: at least and at most."""
+
+    qps: int
+    requests: int = 0
+    least: int = 0
+    most: int = 0
+    minutes: int = 0
+    """So many minutes had a second above the limit."""
+
+    @property
+    def words(self) -> str:
+        """The share in words: "none", "0.4 %", "between 0.1 and 0.4 %"."""
+        low, high = (_percent(count, self.requests) for count in (self.least, self.most))
+        if not self.most:
+            return "none"
+        return f"{high} %" if low == high else f"between {low} and {high} %"
+
+
+@dataclass(frozen=True, slots=True)
+class Fit:
+    """The limit of a key and product beside its measured peaks. `recommended` is None where nothing was measured."""
+
+    key: ApiKey
+    product: Product
+    limit: int
+    peaks: Peaks | None
+    recommended: int | None
+    drawing: Drawing
+
+    @property
+    def direction(self) -> str:
+        """`up`, `down` or `fits`; empty where nothing was measured."""
+        if self.recommended is None:
+            return ""
+        if self.recommended > self.limit:
+            return "up"
+        return "down" if self.recommended * 2 <= self.limit else "fits"
+
+    @property
+    def words(self) -> str:
+        """What to do with the limit."""
+        if self.recommended is None:
+            return "No requests in 30 days."
+        if self.direction == "up":
+            return f"A limit of {self.recommended:,} leaves {100 * HEADROOM:.0f} % room above the highest peak."
+        return f"A limit of {self.recommended:,} is enough." if self.direction == "down" else "The limit fits."
+
+
+_ESTIMATES = """
+SELECT level.qps, sum(requests)::bigint, sum(least)::bigint, sum(greatest(least, most))::bigint, count(*) FILTER (WHERE peak > level.qps)
+FROM unnest(%s::bigint[]) AS level (qps)
+CROSS JOIN (
+    SELECT sum(requests)::bigint AS requests, max(peak_qps)::bigint AS peak
+    FROM usage_minute WHERE key_id = %s AND product_id = %s AND minute >= %s GROUP BY minute
+) AS of_minute
+CROSS JOIN LATERAL (
+    SELECT CASE WHEN peak > level.qps THEN least(requests, greatest(peak - level.qps, requests - 60 * level.qps)) ELSE 0 END AS least,
+           CASE WHEN peak > level.qps
+           THEN least(requests, requests / peak * (peak - level.qps) + greatest(0, requests %% peak - level.qps)) ELSE 0 END AS most
+) AS refused
+GROUP BY level.qps
+"""
+
+
+def estimates(key_id: int, product_id: int, limits: Iterable[int]) -> dict[int, Estimate]:
+    """Return what each limit would have refused in the last 30 days; one statement, which reads every minute of the key."""
+    wanted = sorted(set(limits))
+    since = timezone.now() - dt.timedelta(days=peaks.DAYS)
+    with connection.cursor() as cursor:
+        cursor.execute(_ESTIMATES, [wanted, key_id, product_id, since])
+        found = {row[0]: Estimate(*row) for row in cursor.fetchall()}
+    return {qps: found.get(qps, Estimate(qps)) for qps in wanted}
+
+
+def recommend(measured: Peaks | None) -> int | None:
+    """Return the highest peak with its headroom as a round number; None where nothing was measured."""
+    if measured is None or measured.highest < 1:
+        return None
+    value = math.ceil(round(measured.highest * (1 + HEADROOM), 6))
+    step = 1 if value < 20 else 5 if value < 100 else 5 * 10 ** (len(str(value)) - 2)
+    return min(MAX_QPS, math.ceil(value / step) * step)
+
+
+def fits_of(key: ApiKey) -> list[Fit]:
+    """Return how the limit of each product of a key fits, in the catalogue's order. Three queries."""
+    return _fits(key.key_products.select_related("product"), {key.pk: key})
+
+
+def fit_of(key: ApiKey, product: Product) -> Fit | None:
+    """Return how the limit of one product fits; None where it is not assigned to the key."""
+    return next(iter(_fits(key.key_products.filter(product=product).select_related("product"), {key.pk: key})), None)
+
+
+def used_limits(organization: Organization, number: int) -> tuple[list[Fit], bool]:
+    """Return a page of the keys and products in use, the nearest to their limit first, and whether there are more.
+
+    What is in use says the sums of this month and the one before; the peaks of 30 days are then read for the page alone.
+    """
+    month = (timezone.now().astimezone(organization.zone).date().replace(day=1) - dt.timedelta(days=1)).replace(day=1)
+    used = UsageMonth.objects.filter(organization_id=organization.pk, month__gte=month).values("key_id", "product_id")
+    tops = {
+        (row["key_id"], row["product_id"]): (row["peak"], row["breaches"])
+        for row in used.annotate(peak=Max("peak_qps"), breaches=Sum("over_qps"))
+    }
+    assigned = KeyProduct.objects.filter(key__organization=organization, key__deleted_at=None)
+    rows = assigned.filter(key_id__in={key for key, _ in tops}).select_related("product", "key")
+    in_use = [row for row in rows if (row.key_id, row.product_id) in tops]
+    in_use.sort(key=lambda row: (-tops[row.key_id, row.product_id][0] / row.limit, row.key.name, row.pk))
+    start = PAGE_SIZE * (number - 1)
+    shown = in_use[start : start + PAGE_SIZE]
+    return _fits(shown, {row.key_id: row.key for row in shown}), len(in_use) > start + PAGE_SIZE
+
+
+def draw(days: Sequence[int], limit: int, advice: int) -> Drawing:
+    """Place the daily peaks, the limit and a value to compare with."""
+    widest = max(*days, limit, advice) * RAIL
+
+    def at(value: int) -> str:
+        return f"{value / widest * 100:.2f}%"
+
+    return Drawing(tuple((at(day), day > limit) for day in days if day), at(limit), at(advice))
+
+
+def _fits(assigned: Iterable[KeyProduct], keys: dict[int, ApiKey]) -> list[Fit]:
+    rows = list(assigned)
+    pairs = [(row.key_id, row.product_id) for row in rows]
+    measured, days = peaks.peaks_of(pairs), peaks.days_of(pairs)
+    fits = []
+    for row, pair in zip(rows, pairs, strict=True):
+        value = recommend(measured.get(pair))
+        drawing = draw(days[pair], row.limit, row.limit if value is None else value)
+        fits.append(Fit(keys[row.key_id], row.product, row.limit, measured.get(pair), value, drawing))
+    return fits
+
+
+def _percent(count: int, requests: int) -> str:
+    """A share with one decimal; what is little is not shown as nothing."""
+    share = 100 * count / requests if requests else 0.0
+    return "0" if not count else f"{share:.1f}" if share >= 0.1 else "less than 0.1"
