@@ -21,6 +21,7 @@ urlpatterns = [
     path("accounts/", include("accounts.signin.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
+    path("theme/", views.choose_theme, name="theme"),
     path("mail/", views.development_mail, name="development_mail"),
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),

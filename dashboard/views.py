@@ -1,13 +1,17 @@
 """Home, health and errors."""
 
 from django.conf import settings
+from django.core.exceptions import BadRequest
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.requests import PersonRequest
-from dashboard import mail
+from dashboard import htmx, mail, preferences
+from dashboard.preferences import Theme
 from dashboard.request_ids import current_request_id
 
 
@@ -18,6 +22,27 @@ def home(request: PersonRequest) -> HttpResponse:
     if request.user.is_staff and not request.memberships:  # a view as a customer counts as one
         return redirect("support:search")
     return redirect("keys:list")
+
+
+def choose_theme(request: htmx.HtmxRequest) -> HttpResponse:
+    """Remember light, dark or the system's colours, and stay on the page."""
+    chosen = request.POST.get("theme", "")
+    if chosen not in preferences.THEMES:
+        raise BadRequest("There is no such theme.")
+    if htmx.wants_fragment(request):
+        response = render(request, "components/_theme.html", {"theme": Theme(chosen)})
+        htmx.announce(response, theme=chosen)
+    else:
+        response = redirect(_page_before(request))
+    preferences.keep_theme(response, Theme(chosen))
+    return response
+
+
+def _page_before(request: HttpRequest) -> str:
+    """Return the page of ours that the form stood on, else the home page."""
+    page = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return page if is_ours else reverse("home")
 
 
 def livez(request: HttpRequest) -> HttpResponse:

@@ -50,6 +50,10 @@
   document.body.addEventListener("toast", (event) => toast(event.detail.value));
   document.addEventListener("latchkey:toast", (event) => toast(event.detail));
 
+  document.body.addEventListener("theme", (event) => {
+    document.documentElement.dataset.theme = event.detail.value;
+  });
+
   // A lost network or a refusal says so and loses nothing that was typed.
   document.body.addEventListener("htmx:sendError", () => toast("The network is away. Nothing was lost; try again."));
   document.body.addEventListener("htmx:responseError", (event) => {
