@@ -18,6 +18,8 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "is_development": settings.DEVELOPMENT,
         "theme": preferences.theme(request),
         "themes": preferences.THEMES,
+        "uses_single_keys": preferences.uses_single_keys(request),
+        "command_key": "⌘" if "Mac OS" in request.headers.get("User-Agent", "") else "Ctrl",
         "membership": getattr(request, "membership", None),
         "memberships": getattr(request, "memberships", ()),
         "organization": getattr(request, "organization", None),

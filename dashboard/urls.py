@@ -21,6 +21,8 @@ urlpatterns = [
     path("accounts/", include("accounts.signin.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
+    path("find/", views.find, name="find"),
+    path("shortcuts/", views.shortcuts, name="shortcuts"),
     path("theme/", views.choose_theme, name="theme"),
     path("mail/", views.development_mail, name="development_mail"),
     path("livez", views.livez, name="livez"),

@@ -1,6 +1,7 @@
 """Home, health and errors."""
 
 from django.conf import settings
+from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse
@@ -10,9 +11,10 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.requests import PersonRequest
-from dashboard import htmx, mail, preferences
+from dashboard import htmx, mail, palette, preferences
 from dashboard.preferences import Theme
 from dashboard.request_ids import current_request_id
+from keys.pasted import holds_key
 
 
 def home(request: PersonRequest) -> HttpResponse:
@@ -43,6 +45,25 @@ def _page_before(request: HttpRequest) -> str:
     page = request.headers.get("Referer", "")
     is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
     return page if is_ours else reverse("home")
+
+
+def find(request: PersonRequest) -> HttpResponse:
+    """Show what a text finds: in the dialog the command palette, without scripts a page."""
+    query = request.GET.get("q", "")
+    if holds_key(query):
+        messages.warning(request, "That looked like a key. Search for its hint or ID instead, and keep the key secret.")
+        return redirect("find")
+    context = {"query": query, "groups": palette.find(request, query)}
+    return htmx.render(request, "dashboard/find.html", "found" if "q" in request.GET else "dialog", context)
+
+
+def shortcuts(request: PersonRequest) -> HttpResponse:
+    """List the keyboard shortcuts; POST turns single keys on or off for this device."""
+    if request.method == "POST":
+        response = redirect(_page_before(request))
+        preferences.keep_single_keys(response, on=request.POST.get("single_keys") == "on")
+        return response
+    return htmx.render(request, "dashboard/shortcuts.html", "dialog", {"places": palette.shortcuts(request)})
 
 
 def livez(request: HttpRequest) -> HttpResponse:

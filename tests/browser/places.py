@@ -101,6 +101,16 @@ def _dialog_of_customer(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def _palette(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    expect(page.locator("#found [role=option]").first).to_be_visible()
+
+
+def _shortcuts(page: Page) -> None:
+    page.keyboard.press("?")
+    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+
+
 DIALOG = "#dialog"
 PLACES = (
     Place("sign-in", "nobody", "/accounts/login/"),
@@ -125,6 +135,8 @@ PLACES = (
     Place("notices-choices", "ada", "/notices/choices/"),
     Place("analytics-callers", "ada", "/analytics/callers/"),
     Place("analytics-statement", "ada", "/analytics/statement/"),
+    Place("palette", "ada", "/notices/choices/", _palette, DIALOG),
+    Place("shortcuts", "ada", "/notices/choices/", _shortcuts, DIALOG),
     Place("support", "sam", "/support/"),
     Place("support-key", "sam", "/support/", _support_key),
     Place("support-found", "sam", "/support/", _look_up("ad", "2 people")),
