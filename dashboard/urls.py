@@ -4,7 +4,7 @@ from allauth.account.decorators import secure_admin_login
 from django.contrib import admin
 from django.urls import include, path
 
-from dashboard import views
+from dashboard import styleguide, views
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
 admin.site.site_header = admin.site.site_title = "Latchkey"
@@ -25,6 +25,7 @@ urlpatterns = [
     path("shortcuts/", views.shortcuts, name="shortcuts"),
     path("theme/", views.choose_theme, name="theme"),
     path("mail/", views.development_mail, name="development_mail"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
 ]

@@ -62,6 +62,12 @@ def number(value: float | None) -> str:
 
 
 @register.filter
+def words(text: str) -> list[str]:
+    """Part a text at its spaces."""
+    return text.split()
+
+
+@register.filter
 def may(request: Any, route: str) -> bool:
     """Whether the person may call a route, with every method that it has; on errors before anybody is known nothing."""
     return hasattr(request, "may") and request.may(route)

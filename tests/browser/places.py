@@ -106,9 +106,10 @@ def _palette(page: Page) -> None:
     expect(page.locator("#found [role=option]").first).to_be_visible()
 
 
-def _shortcuts(page: Page) -> None:
-    page.keyboard.press("?")
-    expect(page.get_by_role("dialog", name="Keyboard shortcuts")).to_be_visible()
+def _key_policy(page: Page) -> None:
+    _organization(page)
+    page.get_by_role("link", name="Keys, their policy").click()
+    expect(page.get_by_role("heading", name="Policy for keys")).to_be_visible()
 
 
 DIALOG = "#dialog"
@@ -136,7 +137,7 @@ PLACES = (
     Place("analytics-callers", "ada", "/analytics/callers/"),
     Place("analytics-statement", "ada", "/analytics/statement/"),
     Place("palette", "ada", "/notices/choices/", _palette, DIALOG),
-    Place("shortcuts", "ada", "/notices/choices/", _shortcuts, DIALOG),
+    Place("key-policy", "ada", "/keys/", _key_policy),
     Place("support", "sam", "/support/"),
     Place("support-key", "sam", "/support/", _support_key),
     Place("support-found", "sam", "/support/", _look_up("ad", "2 people")),
