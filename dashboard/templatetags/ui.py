@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -11,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard import htmx
+from dashboard import brand, htmx
 
 register = template.Library()
 
@@ -31,6 +32,24 @@ STATE_WORDS = {
     "retired": "Retired",
 }
 STATE_MARKS = {"expired": "disabled", "suspended": "disabled", "deleted": "retired"}
+
+
+@register.simple_tag
+def brand_name() -> str:
+    """The provider's name, which is ours where none is set."""
+    return str(settings.BRAND_NAME)
+
+
+@register.simple_tag
+def brand_logo() -> str:
+    """The address of the provider's logo; empty where ours is shown."""
+    return brand.logo_url()
+
+
+@register.simple_tag
+def brand_style() -> str:
+    """The address of the provider's colour; empty where ours is shown."""
+    return brand.style_url()
 
 
 @register.simple_tag
