@@ -196,6 +196,13 @@ def opens_dialog(url: str) -> SafeString:
     return format_html('href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML"', url, url)
 
 
+@register.simple_block_tag(takes_context=True)
+def dialog_title(context: template.Context, content: str) -> SafeString:
+    """The heading of an action: of the second level in the dialog, of the first where the action is a page of its own."""
+    level = "h2" if htmx.wants_fragment(context["request"]) else "h1"
+    return format_html('<{} id="dialog-title">{}</{}>', level, content, level)
+
+
 @register.simple_tag(takes_context=True)
 def submits_to(context: template.Context, url: str) -> SafeString:
     """Attributes of a form; in the dialog its answer is swapped into the dialog or wherever the server says."""

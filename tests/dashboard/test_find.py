@@ -146,3 +146,10 @@ def test_every_shortcut_of_the_list_is_on_a_page(cast, as_user):
     sources = as_user(cast.ada).get("/keys/").source + as_user(cast.sam).get("/support/").source
     for place in PLACES:
         assert not place.shortcut or f'data-shortcut="{place.shortcut}"' in sources, place
+
+
+def test_an_action_has_the_first_heading_of_its_page_and_the_second_in_the_dialog(cast, ada):
+    for url in ("/find/", "/shortcuts/", "/keys/create/", f"/keys/{cast.key.public_id}/rotate/"):
+        assert ada.get(url).one("h1").get("id") == "dialog-title"
+        assert ada.get(url, htmx=True).one("h2").get("id") == "dialog-title"
+        assert not ada.get(url, htmx=True).all("h1")
