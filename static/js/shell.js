@@ -39,6 +39,10 @@
     }
   });
 
+  document.body.addEventListener("theme", (event) => {
+    document.documentElement.dataset.theme = event.detail.value;
+  });
+
   dialog.addEventListener("close", () => {
     const reload = dialog.querySelector("[data-reload]");
     dialog.replaceChildren();
@@ -51,10 +55,6 @@
   document.body.addEventListener("close-dialog", () => dialog.close());
   document.body.addEventListener("toast", (event) => toast(event.detail.value));
   document.addEventListener("latchkey:toast", (event) => toast(event.detail));
-
-  document.body.addEventListener("theme", (event) => {
-    document.documentElement.dataset.theme = event.detail.value;
-  });
 
   // A lost network or a refusal says so and loses nothing that was typed.
   document.body.addEventListener("htmx:sendError", () => toast("The network is away. Nothing was lost; try again."));
