@@ -108,7 +108,7 @@ def _palette(page: Page) -> None:
 
 def _key_policy(page: Page) -> None:
     _organization(page)
-    page.get_by_role("link", name="Keys, their policy").click()
+    page.locator("main").get_by_role("link", name="their policy").click()
     expect(page.get_by_role("heading", name="Policy for keys")).to_be_visible()
 
 
