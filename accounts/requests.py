@@ -20,6 +20,7 @@ class PersonRequest(HtmxRequest):
     user: User
     may: MayCall
     memberships: list[Membership]
+    organization: Organization | None
     visit: Visit | None
 
 

@@ -5,16 +5,21 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
+from dashboard import preferences
 from notices.models import Notice
 
 
 def site(request: HttpRequest) -> dict[str, Any]:
-    """Addresses of the provider, and the person's place in an organisation."""
+    """Addresses of the provider, how the person likes the page, and their place in an organisation."""
     person = getattr(request, "user", None)  # a request that is refused early has none
     return {
         "gateway_url": settings.GATEWAY_URL,
         "support_email": settings.SUPPORT_EMAIL,
         "is_development": settings.DEVELOPMENT,
+        "theme": preferences.theme(request),
+        "themes": preferences.THEMES,
+        "uses_single_keys": preferences.uses_single_keys(request),
+        "command_key": "⌘" if "Mac OS" in request.headers.get("User-Agent", "") else "Ctrl",
         "membership": getattr(request, "membership", None),
         "memberships": getattr(request, "memberships", ()),
         "organization": getattr(request, "organization", None),

@@ -87,6 +87,8 @@ def private_pages(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         response = get_response(request)
+        if response.get("Cache-Control", "").startswith("public"):
+            return response  # the provider's colour and logo, the same for everybody
         if request.user.is_authenticated or "Cache-Control" not in response:
             response["Cache-Control"] = "no-store, private"
         return response

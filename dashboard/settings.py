@@ -8,7 +8,7 @@ import environ
 from csp.constants import NONE, SELF
 from django.core.exceptions import ImproperlyConfigured
 
-from dashboard import secrets
+from dashboard import brand, colours, secrets
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -190,7 +190,6 @@ MFA_FORMS = {
     "reauthenticate_webauthn": "accounts.signin.forms.PasskeyAgainForm",
 }
 MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_TOTP_ISSUER = "Latchkey"
 MFA_TOTP_TOLERANCE = (
     1  # clocks of phones are wrong by some seconds; a code is taken once all the same (see forms.py there)
 )
@@ -228,6 +227,16 @@ vars().update(env.email_url_config(env.str("EMAIL_URL", default="smtp://localhos
 EMAIL_TIMEOUT = 10
 if DEVELOPMENT and "EMAIL_URL" not in os.environ:
     EMAIL_BACKEND = "dashboard.mail.DevelopmentBackend"
+
+# The provider's own name, colour and logo -----------------------------------------------------------------------------
+BRAND_NAME = MFA_TOTP_ISSUER = env.str("BRAND_NAME", default="Latchkey")
+BRAND_COLOUR = env.str("BRAND_COLOUR", default="")
+BRAND_LOGO = env.str("BRAND_LOGO", default="")
+try:
+    BRAND_SHADES = colours.shades(BRAND_COLOUR) if BRAND_COLOUR else {}
+    BRAND_LOGO_CONTENT = brand.read_logo(BRAND_LOGO)
+except (colours.ColourError, brand.BrandError) as error:
+    raise ImproperlyConfigured(f"BRAND_COLOUR or BRAND_LOGO: {error}") from None
 
 # Words and times ----------------------------------------------------------------------------------------------------
 LANGUAGE_CODE = "en-gb"

@@ -1,13 +1,14 @@
 """Every address of the dashboard."""
 
 from allauth.account.decorators import secure_admin_login
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
-from dashboard import views
+from dashboard import brand, styleguide, views
 
 admin.site.login = secure_admin_login(admin.site.login)  # type: ignore[method-assign]
-admin.site.site_header = admin.site.site_title = "Latchkey"
+admin.site.site_header = admin.site.site_title = settings.BRAND_NAME
 admin.site.index_title = "Administration"
 
 urlpatterns = [
@@ -22,7 +23,13 @@ urlpatterns = [
     path("accounts/", include("accounts.signin.urls")),
     path("accounts/", include("allauth.account.urls")),
     path("admin/", admin.site.urls),
+    path("find/", views.find, name="find"),
+    path("shortcuts/", views.shortcuts, name="shortcuts"),
+    path("theme/", views.choose_theme, name="theme"),
     path("mail/", views.development_mail, name="development_mail"),
+    path("styleguide/", styleguide.styleguide, name="styleguide"),
+    path("brand/style.css", brand.style, name="brand_style"),
+    path("brand/logo", brand.logo, name="brand_logo"),
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
 ]

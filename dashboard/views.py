@@ -1,14 +1,20 @@
 """Home, health and errors."""
 
 from django.conf import settings
+from django.contrib import messages
+from django.core.exceptions import BadRequest
 from django.db import DatabaseError, connection
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
+from django.urls import reverse
+from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.requests import PersonRequest
-from dashboard import mail
+from dashboard import htmx, mail, palette, preferences
+from dashboard.preferences import Theme
 from dashboard.request_ids import current_request_id
+from keys.pasted import holds_key
 
 
 def home(request: PersonRequest) -> HttpResponse:
@@ -18,6 +24,46 @@ def home(request: PersonRequest) -> HttpResponse:
     if request.user.is_staff and not request.memberships:  # a view as a customer counts as one
         return redirect("support:search")
     return redirect("keys:list")
+
+
+def choose_theme(request: htmx.HtmxRequest) -> HttpResponse:
+    """Remember light, dark or the system's colours, and stay on the page."""
+    chosen = request.POST.get("theme", "")
+    if chosen not in preferences.THEMES:
+        raise BadRequest("There is no such theme.")
+    if htmx.wants_fragment(request):
+        response = render(request, "components/_theme.html", {"theme": Theme(chosen)})
+        htmx.announce(response, theme=chosen)
+    else:
+        response = redirect(_page_before(request))
+    preferences.keep_theme(response, Theme(chosen))
+    return response
+
+
+def _page_before(request: HttpRequest) -> str:
+    """Return the page of ours that the form stood on, else the home page."""
+    page = request.headers.get("Referer", "")
+    is_ours = url_has_allowed_host_and_scheme(page, {request.get_host()}, require_https=request.is_secure())
+    return page if is_ours else reverse("home")
+
+
+def find(request: PersonRequest) -> HttpResponse:
+    """Show what a text finds: in the dialog the command palette, without scripts a page."""
+    query = request.GET.get("q", "")
+    if holds_key(query):
+        messages.warning(request, "That looked like a key. Search for its hint or ID instead, and keep the key secret.")
+        return redirect("find")
+    context = {"query": query, "groups": palette.find(request, query)}
+    return htmx.render(request, "dashboard/find.html", "found" if "q" in request.GET else "dialog", context)
+
+
+def shortcuts(request: PersonRequest) -> HttpResponse:
+    """List the keyboard shortcuts; POST turns single keys on or off for this device."""
+    if request.method == "POST":
+        response = redirect(_page_before(request))
+        preferences.keep_single_keys(response, on=request.POST.get("single_keys") == "on")
+        return response
+    return htmx.render(request, "dashboard/shortcuts.html", "dialog", {"places": palette.shortcuts(request)})
 
 
 def livez(request: HttpRequest) -> HttpResponse:

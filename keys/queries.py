@@ -152,6 +152,12 @@ def key_list(
     )
 
 
+def find(organization: Organization, query: str, most: int) -> list[Any]:
+    """Return the first keys with this in name, ID, hint or domain, with `state`, those used last first. One query."""
+    found = with_state(_narrow(organization.keys.kept(), query, "")).select_related("organization")
+    return list(found.order_by(*SORTS["used"][1])[:most])
+
+
 def one_row(key: ApiKey) -> dict[str, Any]:
     """Return one key as the list shows it: `row`, and `rows` with it alone."""
     names = dict(Product.objects.values_list("pk", "name"))

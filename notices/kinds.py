@@ -76,7 +76,7 @@ _KINDS: Final = (
     Kind(
         "invitation", ACCOUNT, "Invitation to {organization}",
         (
-            "{invited_by} invites you to {organization} at Latchkey, with the role {role}.",
+            "{invited_by} invites you to {organization} at {brand}, with the role {role}.",
             "The link works once and until {expires_at}. If you do not know who this is, do nothing.",
         ),
         audience=Audience.PERSON, icon="user", has_link=True,

@@ -54,7 +54,9 @@ def compose(letter: Letter) -> EmailMultiAlternatives | None:
         tellings = [words.tell(notice) for notice in notices if may_read(notice)]
         if not tellings:
             return None
-        message.subject = tellings[0].title if len(tellings) == 1 else f"{len(tellings)} notices from Latchkey"
+        message.subject = (
+            tellings[0].title if len(tellings) == 1 else f"{len(tellings)} notices from {settings.BRAND_NAME}"
+        )
         context: dict[str, Any] = {
             "subject": message.subject,
             "tellings": tellings,

@@ -54,6 +54,7 @@ def _values(notice: Notice) -> dict[str, Any]:
     values = {
         "organization": notice.organization.name if notice.organization else "",
         "about": notice.about,
+        "brand": settings.BRAND_NAME,
         "support_email": settings.SUPPORT_EMAIL,
         **notice.context,
     }

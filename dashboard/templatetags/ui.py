@@ -4,6 +4,7 @@ import datetime as dt
 from typing import Any
 
 from django import template
+from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest
 from django.templatetags.static import static
@@ -11,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard import htmx
+from dashboard import brand, htmx
 
 register = template.Library()
 
@@ -31,6 +32,24 @@ STATE_WORDS = {
     "retired": "Retired",
 }
 STATE_MARKS = {"expired": "disabled", "suspended": "disabled", "deleted": "retired"}
+
+
+@register.simple_tag
+def brand_name() -> str:
+    """The provider's name, which is ours where none is set."""
+    return str(settings.BRAND_NAME)
+
+
+@register.simple_tag
+def brand_logo() -> str:
+    """The address of the provider's logo; empty where ours is shown."""
+    return brand.logo_url()
+
+
+@register.simple_tag
+def brand_style() -> str:
+    """The address of the provider's colour; empty where ours is shown."""
+    return brand.style_url()
 
 
 @register.simple_tag
@@ -59,6 +78,12 @@ def state(name: str, word: str = "", title: str = "") -> SafeString:
 def number(value: float | None) -> str:
     """A count with thousands parted."""
     return "" if value is None else intcomma(value)
+
+
+@register.filter
+def words(text: str) -> list[str]:
+    """Part a text at its spaces."""
+    return text.split()
 
 
 @register.filter
@@ -169,6 +194,13 @@ def address(context: template.Context, **changes: Any) -> str:
 def opens_dialog(url: str) -> SafeString:
     """Attributes of a link whose page htmx shows in the dialog."""
     return format_html('href="{}" hx-get="{}" hx-target="#dialog" hx-swap="innerHTML"', url, url)
+
+
+@register.simple_block_tag(takes_context=True)
+def dialog_title(context: template.Context, content: str) -> SafeString:
+    """The heading of an action: of the second level in the dialog, of the first where the action is a page of its own."""
+    level = "h2" if htmx.wants_fragment(context["request"]) else "h1"
+    return format_html('<{} id="dialog-title">{}</{}>', level, content, level)
 
 
 @register.simple_tag(takes_context=True)

@@ -1,4 +1,4 @@
-// The one dialog, toasts, and "/" for the search field. Everything is delegated, so that it survives a swap.
+// The one dialog and toasts. Everything is delegated, so that it survives a swap.
 (() => {
   const dialog = document.getElementById("dialog");
   let opener = null;
@@ -16,7 +16,9 @@
   document.body.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.target !== dialog || dialog.open) return;
     const menu = event.detail.elt.closest("[popover]");
-    opener = menu ? document.querySelector(`[popovertarget="${menu.id}"]`) : event.detail.elt;
+    const focused = document.activeElement;
+    const byShortcut = focused && focused !== document.body && focused !== event.detail.elt && !menu?.contains(focused);
+    opener = byShortcut ? focused : menu ? document.querySelector(`[popovertarget="${menu.id}"]`) : event.detail.elt;
     menu?.hidePopover();
   });
 
@@ -37,6 +39,10 @@
     }
   });
 
+  document.body.addEventListener("theme", (event) => {
+    document.documentElement.dataset.theme = event.detail.value;
+  });
+
   dialog.addEventListener("close", () => {
     const reload = dialog.querySelector("[data-reload]");
     dialog.replaceChildren();
@@ -55,14 +61,5 @@
   document.body.addEventListener("htmx:responseError", (event) => {
     const status = event.detail.xhr.status;
     toast(status === 404 ? "This is no longer there. Reload the page." : status === 403 ? "You may not do this." : `That did not work (${status}). Try again.`);
-  });
-
-  document.addEventListener("keydown", (event) => {
-    if (event.key !== "/" || event.target.closest("input, textarea, select, dialog")) return;
-    const search = document.querySelector("[data-slash]");
-    if (search) {
-      event.preventDefault();
-      search.focus();
-    }
   });
 })();

@@ -101,6 +101,17 @@ def _dialog_of_customer(page: Page) -> None:
     expect(page.get_by_role("dialog")).to_be_visible()
 
 
+def _palette(page: Page) -> None:
+    page.keyboard.press("Control+k")
+    expect(page.locator("#found [role=option]").first).to_be_visible()
+
+
+def _key_policy(page: Page) -> None:
+    _organization(page)
+    page.locator("main").get_by_role("link", name="their policy").click()
+    expect(page.get_by_role("heading", name="Policy for keys")).to_be_visible()
+
+
 DIALOG = "#dialog"
 PLACES = (
     Place("sign-in", "nobody", "/accounts/login/"),
@@ -125,6 +136,8 @@ PLACES = (
     Place("notices-choices", "ada", "/notices/choices/"),
     Place("analytics-callers", "ada", "/analytics/callers/"),
     Place("analytics-statement", "ada", "/analytics/statement/"),
+    Place("palette", "ada", "/notices/choices/", _palette, DIALOG),
+    Place("key-policy", "ada", "/keys/", _key_policy),
     Place("support", "sam", "/support/"),
     Place("support-key", "sam", "/support/", _support_key),
     Place("support-found", "sam", "/support/", _look_up("ad", "2 people")),

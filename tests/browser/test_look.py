@@ -90,6 +90,9 @@ def test_a_page_is_accessible_in_light_and_dark_and_fits_a_telephone(visit, arte
     keep("360-light")
     if place in PLACES:
         assert too_wide(page) == []
+        page.set_viewport_size({"width": 320, "height": 640})  # as 1280 px zoomed to 400 %
+        wear(page, "light")
+        assert too_wide(page) == []
 
 
 @pytest.mark.parametrize("who", ["nobody", "ada", "sam"])
