@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import environ
 from csp.constants import NONE, SELF
@@ -22,6 +22,7 @@ DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEVELOPMENT else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 GATEWAY_URL = env.str("GATEWAY_URL", default="http://localhost:8001").rstrip("/")
+GATEWAY_ORIGIN = "{0.scheme}://{0.netloc}".format(urlsplit(GATEWAY_URL))
 
 _first_host = (
     f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if ALLOWED_HOSTS and not DEVELOPMENT else "http://localhost:8000"
@@ -254,7 +255,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:", GATEWAY_URL],
+        "img-src": [SELF, "data:"],  # pages that try a key add the gateway
         "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF],

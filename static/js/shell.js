@@ -50,6 +50,11 @@
   document.body.addEventListener("toast", (event) => toast(event.detail.value));
   document.addEventListener("latchkey:toast", (event) => toast(event.detail));
 
+  // Parts that ask again by themselves: a hidden page does not ask.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches("[data-poll]") && document.hidden) event.preventDefault();
+  });
+
   // A lost network or a refusal says so and loses nothing that was typed.
   document.body.addEventListener("htmx:sendError", () => toast("The network is away. Nothing was lost; try again."));
   document.body.addEventListener("htmx:responseError", (event) => {
