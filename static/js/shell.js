@@ -3,8 +3,16 @@
   const dialog = document.getElementById("dialog");
   let opener = null;
 
+  // What lies behind an open dialog is neither seen well nor read out.
+  const overDialog = () => {
+    const made = document.createElement("div");
+    made.className = "toast-region";
+    made.role = "alert";
+    return dialog.querySelector(".toast-region") ?? dialog.appendChild(made);
+  };
+
   const toast = (message) => {
-    const place = document.getElementById("toasts");
+    const place = dialog.open ? overDialog() : document.getElementById("toasts");
     const item = document.createElement("p");
     item.className = "toast";
     item.textContent = message;
@@ -56,8 +64,12 @@
   });
 
   // A lost network or a refusal says so and loses nothing that was typed.
-  document.body.addEventListener("htmx:sendError", () => toast("The network is away. Nothing was lost; try again."));
+  // What asks again by itself is silent: it will ask again.
+  document.body.addEventListener("htmx:sendError", (event) => {
+    if (!event.detail.elt.matches("[data-poll]")) toast("The network is away. Nothing was lost; try again.");
+  });
   document.body.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.elt.matches("[data-poll]")) return;
     const status = event.detail.xhr.status;
     toast(status === 404 ? "This is no longer there. Reload the page." : status === 403 ? "You may not do this." : `That did not work (${status}). Try again.`);
   });
