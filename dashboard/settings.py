@@ -19,6 +19,7 @@ DEVELOPMENT = env.bool("DEBUG", default=False)
 # Django's own DEBUG only decides here who gets its technical error pages; without them even the demo answers as production.
 DEBUG = DEVELOPMENT and env.bool("TECHNICAL_ERRORS", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
+MAINTENANCE_PATH = DATA_DIR / "maintenance"  # while this file is there the dashboard answers 503, with its text
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEVELOPMENT else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 GATEWAY_URL = env.str("GATEWAY_URL", default="http://localhost:8001").rstrip("/")
@@ -80,6 +81,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.middleware.health",
+    "dashboard.middleware.maintenance",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

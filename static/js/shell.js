@@ -71,7 +71,13 @@
   document.body.addEventListener("htmx:responseError", (event) => {
     if (event.detail.elt.matches("[data-poll]")) return;
     const status = event.detail.xhr.status;
-    toast(status === 404 ? "This is no longer there. Reload the page." : status === 403 ? "You may not do this." : `That did not work (${status}). Try again.`);
+    const words = {
+      403: "You may not do this. If the page was open for long, reload it.",
+      404: "This is no longer there. Reload the page.",
+      429: "Too many attempts. Wait a minute, then try again.",
+      503: "The dashboard is under maintenance. Nothing was lost; try again later.",
+    };
+    toast(words[status] ?? `That did not work (${status}). Try again.`);
   });
 
   document.addEventListener("keydown", (event) => {

@@ -2,7 +2,7 @@
 
 import gzip
 import re
-from pathlib import PurePosixPath
+from pathlib import Path, PurePosixPath
 
 import pytest
 from django.contrib.staticfiles import finders
@@ -30,8 +30,7 @@ def files_of(page: Page) -> dict[str, bytes]:
             continue
         path = finders.find(name)
         assert path is not None, name
-        with open(path, "rb") as file:
-            found[name] = file.read()
+        found[name] = Path(path).read_bytes()
         if name.endswith(".css"):
             imported = re.findall(r'@import url\("([^"]+)"\)', found[name].decode())
             waiting += [str(PurePosixPath(name).parent / each) for each in imported]
