@@ -13,6 +13,7 @@ from accounts import security_events
 from accounts.models import User
 from accounts.requests import PersonRequest
 from accounts.signin import devices
+from keys.queries import first_key_of
 from notices.backend import OutboxBackend
 
 
@@ -47,6 +48,11 @@ class AccountAdapter(DefaultAccountAdapter):
         if request.user.is_staff and not request.user.memberships.exists():
             return resolve_url("support:search")
         return str(super().get_login_redirect_url(request))
+
+    def get_signup_redirect_url(self, request: PersonRequest) -> str:
+        """Lead whoever has just registered from their first key to its first request."""
+        key = first_key_of(request.user)
+        return resolve_url("keys:start", key.public_id) if key else self.get_login_redirect_url(request)
 
     def logout(self, request: HttpRequest) -> None:
         """Sign out, but never by following a link.

@@ -52,6 +52,19 @@ def health(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def maintenance(get_response: GetResponse) -> GetResponse:
+    """Answer 503 to everything while the file of maintenance is there; comes before anything that needs the database."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        try:
+            said = settings.MAINTENANCE_PATH.read_text(encoding="utf-8", errors="replace")
+        except OSError:
+            return get_response(request)
+        return views.under_maintenance(said.strip()[:300])
+
+    return middleware
+
+
 def sound_addresses(get_response: GetResponse) -> GetResponse:
     """Refuse addresses with NUL in them, which the database cannot compare, and take pasted keys out of addresses.
 

@@ -2,7 +2,7 @@
 
 import os
 from pathlib import Path
-from urllib.parse import unquote
+from urllib.parse import unquote, urlsplit
 
 import environ
 from csp.constants import NONE, SELF
@@ -19,9 +19,11 @@ DEVELOPMENT = env.bool("DEBUG", default=False)
 # Django's own DEBUG only decides here who gets its technical error pages; without them even the demo answers as production.
 DEBUG = DEVELOPMENT and env.bool("TECHNICAL_ERRORS", default=False)
 DATA_DIR = Path(env.str("DATA_DIR", default=str(BASE_DIR / "var")))
+MAINTENANCE_PATH = DATA_DIR / "maintenance"  # while this file is there the dashboard answers 503, with its text
 ALLOWED_HOSTS = env.list("ALLOWED_HOSTS", default=["localhost", "127.0.0.1", "[::1]"] if DEVELOPMENT else [])
 CSRF_TRUSTED_ORIGINS = env.list("CSRF_TRUSTED_ORIGINS", default=[])
 GATEWAY_URL = env.str("GATEWAY_URL", default="http://localhost:8001").rstrip("/")
+GATEWAY_ORIGIN = "{0.scheme}://{0.netloc}".format(urlsplit(GATEWAY_URL))
 
 _first_host = (
     f"https://{ALLOWED_HOSTS[0].lstrip('.')}" if ALLOWED_HOSTS and not DEVELOPMENT else "http://localhost:8000"
@@ -80,6 +82,7 @@ MIDDLEWARE = [
     "csp.middleware.CSPMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.middleware.health",
+    "dashboard.middleware.maintenance",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",
@@ -264,7 +267,7 @@ CONTENT_SECURITY_POLICY = {
         "default-src": [NONE],
         "script-src": [SELF],
         "style-src": [SELF],
-        "img-src": [SELF, "data:", GATEWAY_URL],
+        "img-src": [SELF, "data:"],  # pages that try a key add the gateway
         "font-src": [SELF],
         "connect-src": [SELF],
         "form-action": [SELF],

@@ -96,3 +96,9 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
 def broken(request: HttpRequest) -> HttpResponse:
     """Answer 500 with what finds the failure in the log; needs neither the database nor a context processor."""
     return HttpResponse(render_to_string("500.html", {"tracking_id": current_request_id()}), status=500)
+
+
+def under_maintenance(said: str) -> HttpResponse:
+    """Answer 503 with what the provider says, if anything; needs neither the database nor a context processor."""
+    page = render_to_string("503.html", {"said": said, "support_email": settings.SUPPORT_EMAIL})
+    return HttpResponse(page, status=503, headers={"Retry-After": "300", "Cache-Control": "no-store"})

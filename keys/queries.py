@@ -11,7 +11,7 @@ from django.db.models import Case, Count, Exists, F, Func, OuterRef, Q, QuerySet
 from django.db.models.functions import JSONObject, Now, TruncDate
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Organization
+from accounts.models import AuditEvent, Organization, User
 from dashboard import public_ids
 from keys import ends
 from keys.models import ApiKey, KeyProduct, KeySecret, Product, QpsRequest
@@ -309,6 +309,13 @@ def past_requests(key: ApiKey) -> QuerySet[QpsRequest]:
     """Return the decided QPS requests of a key, newest first."""
     decided = key.qps_requests.exclude(state=QpsRequest.State.PENDING)
     return decided.select_related("product", "requested_by", "decided_by")[:20]
+
+
+def first_key_of(person: User) -> ApiKey | None:
+    """Return the oldest key of a person's new customer: they made it, and no key of the customer has been used yet."""
+    used = ApiKey.objects.filter(organization=OuterRef("organization"), last_used_at__isnull=False)
+    made = ApiKey.objects.kept().filter(~Exists(used), created_by=person, organization__memberships__user=person)
+    return made.order_by("created_at", "pk").first()
 
 
 def history(key: ApiKey) -> Iterable[AuditEvent]:

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from keys.views import changes, life, pages, qps, strings
+from keys.views import changes, life, pages, qps, start, strings
 
 app_name = "keys"
 urlpatterns = [
@@ -10,6 +10,7 @@ urlpatterns = [
     path("create/", changes.create, name="create"),
     path("deleted/", life.deleted, name="deleted"),
     path("<str:public_id>/", pages.detail, name="detail"),
+    path("<str:public_id>/start/", start.start, name="start"),
     path("<str:public_id>/receipt/", pages.receipt, name="receipt"),
     path("<str:public_id>/edit/", changes.edit, name="edit"),
     path("<str:public_id>/delete/", changes.delete, name="delete"),

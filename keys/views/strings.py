@@ -1,5 +1,7 @@
 """The strings of a key: copy, rotate, retire the old one, extend its time."""
 
+from csp.decorators import csp_update
+from django.conf import settings
 from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
@@ -13,9 +15,11 @@ from keys import queries, receipts
 from keys.forms import DELAYS_HOURS, ActionForm, ConfirmForm, ExtendForm, RotateForm
 from keys.models import ApiKey
 from keys.refusals import Refusal, TooManyReveals
+from keys.snippets import PLACEHOLDER, test_requests
 from keys.views.answers import act, changed, dialog, own_key
 
 
+@csp_update({"img-src": [settings.GATEWAY_ORIGIN]})
 def reveal(request: MemberRequest, public_id: str) -> HttpResponse:
     """Hand out the whole key, for the clipboard as JSON, without a script as a page. 429 past the hourly limit."""
     key = own_key(request, public_id)
@@ -33,7 +37,10 @@ def reveal(request: MemberRequest, public_id: str) -> HttpResponse:
     if wants_json:
         response: HttpResponse = JsonResponse({"key": string})
     else:
-        response = render(request, "keys/reveal.html", {"key": key, "string": string, "tab": "keys"})
+        context = {"key": key, "string": string, "tab": "keys"}
+        if "try" in request.POST:
+            context["tile"] = test_requests(settings.GATEWAY_URL, []).url.replace(PLACEHOLDER, string)
+        response = render(request, "keys/reveal.html", context)
     response["Cache-Control"] = "no-store, private"
     return response
 

@@ -89,11 +89,7 @@
     if (frame && shown >= 0) show(frame, shown);
   });
 
-  // A hidden page does not ask. What a swap would undo is put back: the open table, its scrolled place, the crosshair.
-  document.addEventListener("htmx:beforeRequest", (event) => {
-    if (event.detail.elt.matches("[data-poll]") && document.hidden) event.preventDefault();
-  });
-
+  // What a swap would undo is put back: the open table, its scrolled place, the crosshair.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const list = document.activeElement?.closest("#filters [popover]");
     if (!list || event.detail.elt.id !== "filters") return;

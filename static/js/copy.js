@@ -1,4 +1,5 @@
-// Copies keys, IDs and snippets. A key is fetched by POST and goes to the clipboard only; it is never put into the page.
+// Copies keys, IDs and snippets, and tries a key. It is fetched by POST and goes to the clipboard or to the gateway; it is
+// never put into the page.
 (() => {
   const say = (message) => document.dispatchEvent(new CustomEvent("latchkey:toast", { detail: message }));
 
@@ -53,7 +54,34 @@
     }
   };
 
+  // The tile is drawn, so that no address with the key stands in the page, in a cache or among the page's timings.
+  const attempt = async (form) => {
+    const key = await reveal(form);
+    performance.setResourceTimingBufferSize(0);
+    const answer = await fetch(form.dataset.try.replace("YOUR_API_KEY", key), { cache: "no-store", credentials: "omit" }).catch(() => null);
+    if (!answer) throw new Error(form.dataset.silent);
+    if (!answer.ok) throw new Error((await answer.json().catch(() => null))?.detail ?? `The gateway answered ${answer.status}.`);
+    const tile = await createImageBitmap(await answer.blob());
+    const canvas = form.closest("figure").querySelector("canvas");
+    canvas.getContext("2d").drawImage(tile, 0, 0, canvas.width, canvas.height);
+    canvas.toggleAttribute("data-drawn", true);
+  };
+
+  const tryOut = async (form) => {
+    const button = form.querySelector("button");
+    const words = form.closest("figure").querySelector("[data-answer]");
+    button.disabled = true;
+    words.textContent = "Asking the gateway…";
+    words.textContent = await attempt(form).then(() => "The answer: one map tile with the whole world.", (error) => error.message);
+    button.disabled = false;
+  };
+
   document.addEventListener("submit", (event) => {
+    if (event.target.matches("[data-try]")) {
+      event.preventDefault();
+      tryOut(event.target);
+      return;
+    }
     const form = event.target.closest("[data-copy-key], [data-copy-snippet]");
     if (!form || !navigator.clipboard) return; // without a clipboard the form opens the page that shows the key once
     event.preventDefault();

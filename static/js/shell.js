@@ -3,8 +3,16 @@
   const dialog = document.getElementById("dialog");
   let opener = null;
 
+  // What lies behind an open dialog is neither seen well nor read out.
+  const overDialog = () => {
+    const made = document.createElement("div");
+    made.className = "toast-region";
+    made.role = "alert";
+    return dialog.querySelector(".toast-region") ?? dialog.appendChild(made);
+  };
+
   const toast = (message) => {
-    const place = document.getElementById("toasts");
+    const place = dialog.open ? overDialog() : document.getElementById("toasts");
     const item = document.createElement("p");
     item.className = "toast";
     item.textContent = message;
@@ -56,10 +64,25 @@
   document.body.addEventListener("toast", (event) => toast(event.detail.value));
   document.addEventListener("latchkey:toast", (event) => toast(event.detail));
 
+  // Parts that ask again by themselves: a hidden page does not ask.
+  document.addEventListener("htmx:beforeRequest", (event) => {
+    if (event.detail.elt.matches("[data-poll]") && document.hidden) event.preventDefault();
+  });
+
   // A lost network or a refusal says so and loses nothing that was typed.
-  document.body.addEventListener("htmx:sendError", () => toast("The network is away. Nothing was lost; try again."));
+  // What asks again by itself is silent: it will ask again.
+  document.body.addEventListener("htmx:sendError", (event) => {
+    if (!event.detail.elt.matches("[data-poll]")) toast("The network is away. Nothing was lost; try again.");
+  });
   document.body.addEventListener("htmx:responseError", (event) => {
+    if (event.detail.elt.matches("[data-poll]")) return;
     const status = event.detail.xhr.status;
-    toast(status === 404 ? "This is no longer there. Reload the page." : status === 403 ? "You may not do this." : `That did not work (${status}). Try again.`);
+    const words = {
+      403: "You may not do this. If the page was open for long, reload it.",
+      404: "This is no longer there. Reload the page.",
+      429: "Too many attempts. Wait a minute, then try again.",
+      503: "The dashboard is under maintenance. Nothing was lost; try again later.",
+    };
+    toast(words[status] ?? `That did not work (${status}). Try again.`);
   });
 })();

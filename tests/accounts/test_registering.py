@@ -39,14 +39,15 @@ def test_the_page_says_what_registering_makes():
     assert "zone.js" in page.source
 
 
-def test_confirming_in_the_same_browser_lands_signed_in_on_the_keys():
+def test_confirming_in_the_same_browser_lands_signed_in_at_the_first_key():
     browser = stranger()
     register(browser)
     question = browser.get(link_in_mail())
     assert "grace@hopper.example" in question
     assert not User.objects.get().emailaddress_set.get().verified, "opening the link confirms nothing"
     page = browser.submit(link_in_mail())
-    assert (page.status, page["Location"]) == (302, "/keys/")
+    key = Organization.objects.get().keys.get()
+    assert (page.status, page["Location"]) == (302, f"/keys/{key.public_id}/start/")
     assert User.objects.get().emailaddress_set.get().verified
     assert is_signed_in(browser)
 

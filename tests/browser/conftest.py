@@ -39,7 +39,14 @@ def tab(chromium, demo) -> Iterator[Tab]:
     contexts: list[BrowserContext] = []
     watches: list[Watch] = []
 
-    def open_tab(person: Person | None = None, url: str = "", *, unwatched: bool = False, **options) -> Page:
+    def open_tab(
+        person: Person | None = None,
+        url: str = "",
+        *,
+        unwatched: bool = False,
+        may_ask_the_gateway: bool = False,
+        **options,
+    ) -> Page:
         """Open a page of a new browser profile; `options` as of `Browser.new_context`."""
         context = chromium.new_context(
             base_url=demo.dashboard, **{"viewport": {"width": 1280, "height": 900}, **options}
@@ -48,7 +55,8 @@ def tab(chromium, demo) -> Iterator[Tab]:
         if options.get("java_script_enabled", True):
             context.grant_permissions(["clipboard-read", "clipboard-write"], origin=demo.dashboard)
         if not unwatched:
-            watches.append(Watch(context, own_hosts={urlsplit(demo.dashboard).netloc}))
+            hosts = [demo.dashboard, *([demo.gateway] if may_ask_the_gateway else [])]
+            watches.append(Watch(context, own_hosts={urlsplit(host).netloc for host in hosts}))
         if person is not None:
             carry_session(person, context)
         page = context.new_page()

@@ -94,3 +94,52 @@ def test_each_error_page_has_one_heading_and_a_way_on(failing, path):
     page = failing(PermissionDenied()).get(path)
     assert len(page.all("h1")) == 1
     assert page.one(".trouble .button").get("href")
+
+
+@pytest.fixture
+def maintenance(tmp_path, settings):
+    """Turn maintenance on: a function that takes what the provider says."""
+    settings.MAINTENANCE_PATH = tmp_path / "maintenance"
+    return settings.MAINTENANCE_PATH.write_text
+
+
+def test_maintenance_turns_every_page_away_without_the_database_and_ends_by_itself(
+    ada, maintenance, settings, django_assert_num_queries
+):
+    assert ada.get("/keys/").status == 200
+    maintenance("Back at <b>14:00</b>.")
+    with django_assert_num_queries(0):
+        pages = [ada.get("/keys/"), ada.get("/keys/", htmx=True), ada.get("/admin/")]
+        pages.append(Page(ada.client.post("/accounts/logout/")))
+    for page in pages:
+        assert (page.status, page["Retry-After"], page["Cache-Control"]) == (503, "300", "no-store")
+        assert page.one("h1").text == "The dashboard is under maintenance"
+        assert "Keys go on working" in page
+        assert "Back at <b>14:00</b>." in page.one(".trouble").text_content()
+        assert page.one(".trouble .button") is not None
+        assert "default-src 'none'" in page["Content-Security-Policy"]
+    assert ada.client.get("/livez").status_code == ada.client.get("/readyz").status_code == 200
+    settings.MAINTENANCE_PATH.unlink()
+    assert ada.get("/keys/").status == 200, "signing out was not done"
+
+
+def test_a_form_without_its_token_is_refused_with_words_and_a_way_on(cast):
+    client = Client(enforce_csrf_checks=True)
+    client.force_login(cast.ada)
+    page = Page(client.post(f"/keys/{cast.key.public_id}/delete/", {"name": "Fleet tracking"}))
+    assert page.status == 403
+    assert page.one("h1").text == "This form was not accepted"
+    assert page.one(".trouble .button").get("href") == f"/keys/{cast.key.public_id}/delete/"
+    cast.key.refresh_from_db()
+    assert cast.key.deleted_at is None
+
+
+def test_too_many_attempts_are_a_page_with_a_way_on():
+    browser = Browser(Client())
+    for _ in range(40):
+        page = browser.post("/accounts/login/", {"login": "nobody@northwind.example", "password": "wrong"})
+        if page.status == 429:
+            break
+    assert page.status == 429
+    assert page.one("h1").text == "Too many attempts"
+    assert page.one(".trouble .button").get("href") == "/accounts/login/"
