@@ -229,6 +229,15 @@ def period_words(period: Period, *, year: bool = True) -> str:
     )
 
 
+def span_words(start: dt.datetime, end: dt.datetime, zone: ZoneInfo) -> str:
+    """`Tue 17 Nov, 08:10–08:25` or, over midnight, `Mon 16 Nov, 23:50 – Tue 17 Nov, 00:10`."""
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    said = f"{first:%a} {first.day} {first:%b}, {first:%H:%M}"
+    if first.date() == last.date():
+        return said if f"{first:%H:%M}" == f"{last:%H:%M}" else f"{said}–{last:%H:%M}"
+    return f"{said} – {last:%a} {last.day} {last:%b}, {last:%H:%M}"
+
+
 def bucket_words(bucket: Bucket, step: Step, zone: ZoneInfo) -> str:
     """`Tue 17 Nov, 08:00–09:00` or `Tue 17 Nov 2026`; an hour that comes twice says its offset."""
     start = bucket.start.astimezone(zone)

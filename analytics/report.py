@@ -4,8 +4,9 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analytics import callers, charts, queries, ranges, ranking, sentences
+from analytics import callers, changes, charts, marks, queries, ranges, ranking, sentences
 from analytics.callers import Callers
+from analytics.changes import Changes
 from analytics.charts import Chart, Series, Sketch
 from analytics.failed import ReasonRow, percent, reason_rows
 from analytics.filters import Filters, View
@@ -86,6 +87,8 @@ class Report:
     highest: str
     failed: int
     callers: Callers | None
+    changes: Changes
+    gaps: tuple[str, ...]
 
 
 def grid_of(filters: Filters) -> tuple[list[Bucket], Grid]:
@@ -102,16 +105,21 @@ def make(filters: Filters) -> Report:
     by_bucket = [columns.get(index, Counts()) for index in range(len(begun))]
     totals = sum(by_bucket, Counts())
     by_product = sorted(_sum_by(grid, 1).items(), key=lambda item: (-_weight(filters, item[1]), item[0]))
-    marks = {product: str(number) for number, (product, _) in enumerate(by_product[: charts.SERIES], 1)}
+    colours = {product: str(number) for number, (product, _) in enumerate(by_product[: charts.SERIES], 1)}
     failures = queries.failures(filters)
     before = queries.counts_before(filters)
-    series = _series(filters, grid, by_bucket, [product for product, _ in by_product], marks)
+    series = _series(filters, grid, by_bucket, [product for product, _ in by_product], colours)
     ranked = ranking.ranking(filters) if _needs_ranking(filters, totals) else Ranking((), (), {})
     peak_of, peaks = _peaks(filters, buckets, ranked.nearest)
     keys, other_keys = _keys(filters, totals, ranked)
+    gaps = changes.gaps(filters)
+    changed = changes.changes(filters) if totals.requests and filters.view != "callers" else Changes()
+    lost = [marks.is_within(bucket, gaps) for bucket in begun]
     chart = charts.draw(
-        buckets, series, step=filters.step, zone=filters.period.zone, now=filters.period.now, peaks=peaks,
+        buckets, series, step=filters.step, zone=filters.period.zone, now=filters.period.now,
+        peaks=[peak or (None if gone else 0) for peak, gone in zip(peaks, lost, strict=True)] if peaks else None,
         limit=peak_of[1].limit if peak_of else None,
+        flags=marks.flags(changed.marks, buckets), gaps=marks.bands(gaps, buckets),
     )  # fmt: skip
     return Report(
         filters=filters,
@@ -122,15 +130,17 @@ def make(filters: Filters) -> Report:
         series=series,
         chart=chart,
         peak_of=peak_of,
-        numbers=tuple(_numbers(filters, begun, by_bucket, series, peaks)),
+        numbers=tuple(_numbers(filters, begun, by_bucket, series, peaks, lost)),
         headings=_headings(series, peak_of),
-        products=_products(filters, by_product, marks, ranked.nearest),
+        products=_products(filters, by_product, colours, ranked.nearest),
         keys=keys,
         other_keys=other_keys,
         reasons=reason_rows(filters, failures),
         highest=_highest(filters, begun, series),
         failed=sum(failure.requests for failure in failures) if filters.period.is_minutes else totals.failed,
         callers=callers.callers(filters) if filters.view == "callers" else None,
+        changes=changed,
+        gaps=tuple(ranges.span_words(*gap, filters.period.zone) for gap in gaps),
     )
 
 
@@ -260,8 +270,9 @@ def _headings(series: tuple[Series, ...], peak_of: tuple[str, Nearest] | None) -
 
 
 def _numbers(
-    filters: Filters, begun: list[Bucket], by_bucket: list[Counts], series: tuple[Series, ...], peaks: list[int] | None
-) -> "list[NumbersRow]":
+    filters: Filters, begun: list[Bucket], by_bucket: list[Counts], series: tuple[Series, ...], peaks: list[int] | None,
+    lost: list[bool],
+) -> "list[NumbersRow]":  # fmt: skip
     has_breaches = not any(one.mark in ("over", "4xx") for one in series)
     rows = []
     for index, (bucket, counts) in enumerate(zip(begun, by_bucket, strict=True)):
@@ -273,7 +284,9 @@ def _numbers(
         if peaks:
             cells.append(peaks[index])
         label = ranges.bucket_words(bucket, filters.step, filters.period.zone)
-        rows.append(NumbersRow(label, tuple(f"{cell:,}" for cell in cells)))
+        if lost[index]:
+            label += ", not all counted"
+        rows.append(NumbersRow(label, tuple("?" if lost[index] and not cell else f"{cell:,}" for cell in cells)))
     return rows
 
 

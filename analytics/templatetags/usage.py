@@ -158,7 +158,8 @@ def chart_sentence(report: Report) -> str:
     what = {"breaches": "QPS breaches", "errors": "Errors"}.get(report.filters.view, "Requests")
     split = " by product" if report.filters.is_split else ""
     peak = f" Below: the peak per second of {report.peak_of[0]} against its limit." if report.peak_of else ""
-    return f"{what} per {report.filters.step_words}{split}. {report.highest}.{peak} The same figures are in the table below."
+    gaps = f" Not all was counted: {'; '.join(report.gaps)}." if report.gaps else ""
+    return f"{what} per {report.filters.step_words}{split}. {report.highest}.{gaps}{peak} The same figures are in the table below."
 
 
 @register.filter
