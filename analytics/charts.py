@@ -33,6 +33,7 @@ class Series:
     mark: str
     name: str
     values: tuple[int, ...]
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)

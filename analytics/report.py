@@ -64,6 +64,7 @@ class NumbersRow:
 
     label: str
     cells: tuple[str, ...]
+    since: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -79,7 +80,7 @@ class Report:
     chart: Chart
     peak_of: tuple[str, Nearest] | None
     numbers: tuple[NumbersRow, ...]
-    headings: tuple[tuple[str, str], ...]
+    headings: tuple[tuple[str, str, bool], ...]
     products: tuple[ProductRow, ...]
     keys: tuple[KeyRow, ...]
     other_keys: Counts | None
@@ -87,6 +88,7 @@ class Report:
     highest: str
     failed: int
     callers: Callers | None
+    until: str
     changes: Changes
     gaps: tuple[str, ...]
 
@@ -116,7 +118,7 @@ def make(filters: Filters) -> Report:
     changed = changes.changes(filters) if totals.requests and filters.view != "callers" else Changes()
     lost = [marks.is_within(bucket, gaps) for bucket in begun]
     chart = charts.draw(
-        buckets, series, step=filters.step, zone=filters.period.zone, now=filters.period.now,
+        buckets, [one for one in series if one.code not in filters.hidden], step=filters.step, zone=filters.period.zone, now=filters.period.now,
         peaks=[peak or (None if gone else 0) for peak, gone in zip(peaks, lost, strict=True)] if peaks else None,
         limit=peak_of[1].limit if peak_of else None,
         flags=marks.flags(changed.marks, buckets), gaps=marks.bands(gaps, buckets),
@@ -131,7 +133,7 @@ def make(filters: Filters) -> Report:
         chart=chart,
         peak_of=peak_of,
         numbers=tuple(_numbers(filters, begun, by_bucket, series, peaks, lost)),
-        headings=_headings(series, peak_of),
+        headings=_headings(filters, series, peak_of),
         products=_products(filters, by_product, colours, ranked.nearest),
         keys=keys,
         other_keys=other_keys,
@@ -139,6 +141,7 @@ def make(filters: Filters) -> Report:
         highest=_highest(filters, begun, series),
         failed=sum(failure.requests for failure in failures) if filters.period.is_minutes else totals.failed,
         callers=callers.callers(filters) if filters.view == "callers" else None,
+        until=ranges.clock_time(begun[-1].end, filters.period.zone) if begun else "",
         changes=changed,
         gaps=tuple(ranges.span_words(*gap, filters.period.zone) for gap in gaps),
     )
@@ -167,24 +170,28 @@ def _series(
             product for product in products if any(_weight(filters, grid.get((c, product), Counts())) for c in columns)
         ]
         found = [
-            Series(marks[p], filters.name_of(p), tuple(_weight(filters, grid.get((c, p), Counts())) for c in columns))
+            Series(
+                marks[p],
+                filters.name_of(p),
+                tuple(_weight(filters, grid.get((c, p), Counts())) for c in columns),
+                filters.code_of(p),
+            )
             for p in shown
             if p in marks
         ]
         rest = [product for product in shown if product not in marks]
         if rest:
             sums = (sum(_weight(filters, grid.get((c, p), Counts())) for p in rest) for c in columns)
-            found.append(
-                Series("other", f"Other ({len(rest)})" if len(rest) > 1 else filters.name_of(rest[0]), tuple(sums))
-            )
+            name = f"Other ({len(rest)})" if len(rest) > 1 else filters.name_of(rest[0])
+            found.append(Series("other", name, tuple(sums), "other"))
         if found:
             return tuple(found)
     if filters.view == "breaches":
         return (Series("over", "QPS breaches", tuple(counts.over_qps for counts in by_bucket)),)
     if filters.view == "errors":
         return (
-            Series("4xx", "4XX errors", tuple(counts.errors_4xx for counts in by_bucket)),
-            Series("5xx", "5XX errors", tuple(counts.errors_5xx for counts in by_bucket)),
+            Series("4xx", "4XX errors", tuple(counts.errors_4xx for counts in by_bucket), "4xx"),
+            Series("5xx", "5XX errors", tuple(counts.errors_5xx for counts in by_bucket), "5xx"),
         )
     return (Series("1", "Requests", tuple(counts.requests for counts in by_bucket)),)
 
@@ -256,16 +263,18 @@ def _products(
     )
 
 
-def _headings(series: tuple[Series, ...], peak_of: tuple[str, Nearest] | None) -> tuple[tuple[str, str], ...]:
-    """Return colour and name of the columns of the table behind the chart."""
-    found = [(one.mark, one.name) for one in series]
+def _headings(
+    filters: Filters, series: tuple[Series, ...], peak_of: tuple[str, Nearest] | None
+) -> tuple[tuple[str, str, bool], ...]:
+    """Return colour and name of the columns of the table behind the chart, and whether they are left out of the drawing."""
+    found = [(one.mark, one.name, one.code in filters.hidden) for one in series]
     if len(series) > 1:
-        found.append(("", "All"))
+        found.append(("", "All", False))
     if not any(one.mark in ("over", "4xx") for one in series):
-        found.append(("over", "QPS breaches"))
+        found.append(("over", "QPS breaches", False))
     if peak_of:
         limit = f" of {peak_of[1].limit:,}" if peak_of[1].limit else ""
-        found.append(("", f"Peak QPS{limit}, {peak_of[0]}"))
+        found.append(("", f"Peak QPS{limit}, {peak_of[0]}", False))
     return tuple(found)
 
 
@@ -286,7 +295,9 @@ def _numbers(
         label = ranges.bucket_words(bucket, filters.step, filters.period.zone)
         if lost[index]:
             label += ", not all counted"
-        rows.append(NumbersRow(label, tuple("?" if lost[index] and not cell else f"{cell:,}" for cell in cells)))
+        since = ranges.clock_time(bucket.start, filters.period.zone)
+        since = since.partition("T")[0] if filters.step == "day" else since
+        rows.append(NumbersRow(label, tuple("?" if lost[index] and not cell else f"{cell:,}" for cell in cells), since))
     return rows
 
 

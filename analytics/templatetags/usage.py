@@ -85,6 +85,12 @@ def narrowed(filters: Filters, **changes: Any) -> str:
 
 
 @register.simple_tag
+def toggle(filters: Filters, code: str) -> str:
+    """The address of the same choice with a series of the drawing hidden, or shown again."""
+    return filters.toggle_url(code)
+
+
+@register.simple_tag
 def sheet(filters: Filters, name: str, **changes: Any) -> str:
     """The address of the same rows as a file."""
     return filters.sheet_url(name, **changes)
@@ -148,7 +154,9 @@ def period_sentence(filters: Filters) -> str:
     until = f" until {before.now.astimezone(period.zone):%H:%M}" if period.is_dates and period.includes_now else ""
     words = ranges.period_words(before, year=before.last.year != period.last.year)
     if not period.is_dates:
-        return f"{ranges.period_words(period)}, compared with the {'hour' if period.is_minutes else '24 hours'} before."
+        return (
+            f"{ranges.period_words(period)}, compared with the {ranges.length_words(period.end - period.start)} before."
+        )
     return f"{ranges.period_words(period)}, compared with {words}{until}."
 
 

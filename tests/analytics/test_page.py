@@ -169,7 +169,7 @@ def test_more_products_than_colours_are_gathered_but_the_csv_names_each(ada, cas
     for weight, code in enumerate(codes, 1):
         record(cast.key, code, now, weight * 10)
     page = ada.get("/analytics/")
-    assert page.texts(".legend .item")[-1] == "Other (2)"
+    assert page.texts(".legend .item")[-1] == "Hide Other (2)"
     assert len(page.all(".legend .item")) == 6
     assert len({row["Product"] for row in read_csv(ada.get("/analytics/usage.csv"))}) == 7
 
