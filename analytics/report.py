@@ -4,7 +4,7 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analytics import callers, changes, charts, marks, queries, ranges, ranking, sentences
+from analytics import callers, changes, charts, marks, queries, ranges, ranking, sentences, turns
 from analytics.callers import Callers
 from analytics.changes import Changes
 from analytics.charts import Chart, Series, Sketch
@@ -75,6 +75,7 @@ class Report:
     totals: Counts
     metrics: tuple[Metric, ...]
     lead: str
+    turn: str
     quality: str
     series: tuple[Series, ...]
     chart: Chart
@@ -128,6 +129,7 @@ def make(filters: Filters) -> Report:
         totals=totals,
         metrics=tuple(_metric(name, filters, by_bucket, len(buckets), totals, before) for name in METRICS),
         lead=sentences.lead(filters, totals, before, failures, _worst_day(filters, begun, by_bucket)),
+        turn=_turn(filters, buckets, grid, [bucket for bucket, gone in zip(begun, lost, strict=True) if gone]),
         quality=sentences.quality(totals, before),
         series=series,
         chart=chart,
@@ -308,6 +310,12 @@ def _highest(filters: Filters, begun: list[Bucket], series: tuple[Series, ...]) 
         return "All are zero"
     index = max(range(len(sums)), key=sums.__getitem__)
     return f"The highest is {sums[index]:,}, {ranges.bucket_words(begun[index], filters.step, filters.period.zone)}"
+
+
+def _turn(filters: Filters, buckets: list[Bucket], grid: Grid, lost: list[Bucket]) -> str:
+    if filters.view == "callers":
+        return ""
+    return turns.sentence(filters, turns.turn(turns.days_of(filters, buckets, grid, lost), filters.view))
 
 
 def _worst_day(filters: Filters, begun: list[Bucket], by_bucket: list[Counts]) -> dt.date | None:
