@@ -1,6 +1,6 @@
 """Usage in other rooms' pages, and small words of the analytics pages.
 
-A list of keys (two queries for all of them; `keys` are things with the `pk` of a key, or one such thing):
+A list of keys (three queries for all of them; `keys` are things with the `pk` of a key, or one such thing):
 
     {% load usage %}
     {% usage_of keys as usages %}
@@ -26,19 +26,17 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.utils.safestring import SafeString
 
-from analytics import key_usage, ranges, sentences
+from analytics import key_states, key_usage, ranges, sentences
 from analytics.callers import KINDS, CallerRow, Callers
 from analytics.failed import percent
 from analytics.filters import Filters
+from analytics.key_states import NEAR, KeyState
 from analytics.key_usage import DayUsage, KeyUsage
 from analytics.models import ZoneChange
 from analytics.queries import Counts
 from analytics.report import Report
 
 register = template.Library()
-
-NEAR = 0.8
-"""From this part of its limit on, a peak is near it."""
 
 
 class Keyed(Protocol):
@@ -61,6 +59,12 @@ def usage_of(context: template.Context, keys: Iterable[Keyed] | Keyed) -> dict[i
 def usage_for(usages: dict[int, KeyUsage], key: Keyed) -> KeyUsage:
     """One key's part of `usage_of`."""
     return usages.get(key.pk, key_usage.NOTHING)
+
+
+@register.simple_tag
+def key_states_of(recorded: str, usage: KeyUsage) -> tuple[KeyState, ...]:
+    """What a key is like, by the state of its record and its traffic."""
+    return key_states.states(recorded, usage.day)
 
 
 @register.simple_tag(takes_context=True)
