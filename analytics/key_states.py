@@ -11,7 +11,7 @@ from keys.queries import EXPIRES_SOON, UNUSED_AFTER
 FAILING_SHARE, FAILING_LEAST = 0.1, 20
 """From this part, and this number, of requests answered 4XX (but 429) or 5XX on, a key is failing."""
 
-BREACHING_SHARE, BREACHING_LEAST = 0.01, 10
+BREACHING_SHARE, BREACHING_LEAST = 0.001, 10
 """From this part, and this number, of requests over the QPS limit on, it is breaching."""
 
 NEAR = 0.8
