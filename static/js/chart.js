@@ -59,11 +59,11 @@
   }
 
   function say(frame) {
-    const lines = rows(frame);
-    const { first, last } = origin < 0 ? {} : chosen(frame);
+    const when = (index) => rows(frame)[index].cells[0].textContent;
     const values = [...frame.querySelectorAll("[data-tip] dt")].map((name) => `${name.textContent} ${name.nextSibling.textContent}`);
-    const words = origin < 0 ? [lines[shown].cells[0].textContent, ...values] : ["From", lines[first].cells[0].textContent, "to", lines[last].cells[0].textContent];
-    frame.querySelector("[data-said]").textContent = origin < 0 ? words.join(", ") : `${words.join(" ")}. Enter shows it alone, Escape does not.`;
+    const { first, last } = origin < 0 ? {} : chosen(frame);
+    const stretch = () => `From ${when(first)} to ${when(last)}. Enter shows it alone, Escape does not.`;
+    frame.querySelector("[data-said]").textContent = origin < 0 ? [when(shown), ...values].join(", ") : stretch();
   }
 
   function show(frame, index) {
@@ -73,13 +73,12 @@
     const columns = Number(frame.dataset.columns);
     const cross = frame.querySelector("[data-crosshair]");
     const tip = frame.querySelector("[data-tip]");
-    const plot = cross.ownerSVGElement;
     cross.setAttribute("x", `${((index + 0.5) / columns) * 100}%`);
     cross.removeAttribute("hidden");
     fill(tip, line);
     tip.hidden = false;
     const box = frame.getBoundingClientRect();
-    const area = plot.getBoundingClientRect();
+    const area = cross.ownerSVGElement.getBoundingClientRect();
     const x = area.left - box.left + ((index + 0.5) / columns) * area.width;
     const left = x > box.width / 2 ? x - tip.offsetWidth - 12 : x + 12;
     tip.style.left = `${Math.max(0, Math.min(left, box.width - tip.offsetWidth))}px`;
@@ -99,6 +98,7 @@
   }
 
   let dragged = null;
+
   document.addEventListener("pointerdown", (event) => {
     const frame = charted(event.target);
     if (!frame || event.button || event.target.closest("a")) return;
@@ -112,9 +112,9 @@
 
   document.addEventListener("pointerup", () => {
     if (!dragged) return;
-    if (dragged.isConnected && origin >= 0 && origin !== shown) zoom(dragged);
-    else origin = -1;
-    if (dragged.isConnected) choose(dragged);
+    if (dragged.isConnected && origin !== shown && origin >= 0) zoom(dragged);
+    origin = -1;
+    choose(dragged);
     dragged = null;
   });
 
@@ -185,6 +185,7 @@
       frame.scrollTo(left, top);
     }
     const frame = ready();
+    if (dragged) dragged = frame;
     if (frame && shown >= 0) show(frame, shown);
   });
 
