@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Self
 
 from django.db.models import QuerySet
+from django.urls import reverse
 from django.utils.crypto import salted_hmac
 
 from accounts import stories
@@ -83,6 +84,16 @@ def people(organization: Organization) -> dict[str, User]:
 def _reference(organization: Organization, person: User) -> str:
     """What stands for a person in an address: no e-mail address, and no number of the database."""
     return salted_hmac("accounts.activity", f"{organization.pk} {person.pk}", algorithm="sha256").hexdigest()[:12]
+
+
+def anchor(event: AuditEvent) -> str:
+    """What an event is called within a page."""
+    return f"{event.at.astimezone(dt.UTC):{_MOMENT}}-{event.target_id}-{event.verb}"
+
+
+def address(event: AuditEvent) -> str:
+    """Return the address of the page Activity that begins with an event, and marks it."""
+    return f"{reverse('activity:list')}?before={Cursor(event.at, 0)}#{anchor(event)}"
 
 
 def narrowed(filters: Filters) -> QuerySet[AuditEvent]:

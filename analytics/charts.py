@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from functools import partial
 from zoneinfo import ZoneInfo
 
+from analytics.marks import Band, Flag
 from analytics.ranges import DAY, MINUTE, Bucket, Step, day_start
 
 PLOT_HEIGHT = 200
@@ -32,6 +33,7 @@ class Series:
     mark: str
     name: str
     values: tuple[int, ...]
+    code: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,11 +89,18 @@ class Chart:
     layers: tuple[Layer, ...]
     ticks: tuple[Tick, ...]
     peaks: Peaks | None
+    flags: tuple[Flag, ...] = ()
+    gaps: tuple[Band, ...] = ()
 
     plot_top: int = TOP
     plot_height: int = PLOT_HEIGHT
     peak_height: int = PEAK_HEIGHT
     base: int = TOP + PLOT_HEIGHT
+
+    @property
+    def lane(self) -> int:
+        """Where the flags stand: below the words of the time axis."""
+        return self.base + 32
 
     @property
     def foot(self) -> int:
@@ -142,7 +151,7 @@ def bars(
 
 def draw(
     buckets: Sequence[Bucket], series: Sequence[Series], *, step: Step, zone: ZoneInfo, now: dt.datetime,
-    peaks: Sequence[int] | None = None, limit: int | None = None,
+    peaks: Sequence[int | None] | None = None, limit: int | None = None, flags: tuple[Flag, ...] = (), gaps: tuple[Band, ...] = (),
 ) -> Chart:  # fmt: skip
     """Draw stacked bars over the time axis, and below them the peaks per second where they are given."""
     begun = sum(bucket.has_begun(now) for bucket in buckets)
@@ -160,11 +169,13 @@ def draw(
     drawn = _peaks(peaks, limit, len(buckets)) if peaks else None
     return Chart(
         columns=len(buckets),
-        height=(drawn.top + PEAK_HEIGHT + 6) if drawn else TOP + PLOT_HEIGHT + 24,
+        height=(drawn.top + PEAK_HEIGHT + 6) if drawn else TOP + PLOT_HEIGHT + (44 if flags else 24),
         levels=_levels(values, highest, TOP, PLOT_HEIGHT),
         layers=tuple(layers),
         ticks=ticks(buckets, step=step, zone=zone),
         peaks=drawn,
+        flags=flags,
+        gaps=gaps,
     )
 
 
@@ -173,30 +184,45 @@ def _levels(values: Iterable[int], highest: int, top: int, height: int) -> tuple
     return tuple(Level(decimal(y), decimal(y + 4), f"{value:,}") for value, y in heights)
 
 
-def _peaks(values: Sequence[int], limit: int | None, columns: int) -> Peaks:
-    highest, marks = scale(max([*values, limit or 0]) * 1.1)
+def _peaks(values: Sequence[int | None], limit: int | None, columns: int) -> Peaks:
+    highest, marks = scale(max([*(value or 0 for value in values), limit or 0]) * 1.1)
     top = TOP + PLOT_HEIGHT + PEAK_GAP
 
     def down(value: float) -> float:
         return PEAK_HEIGHT - value / highest * PEAK_HEIGHT
 
-    points = [f"{decimal(index + 0.5)} {decimal(down(value))}" for index, value in enumerate(values)]
-    line = "M" + "L".join(points) + ("h.01" if len(points) == 1 else "")
+    line = under = ""
+    for first, part in _runs(values):
+        points = [f"{decimal(first + index + 0.5)} {decimal(down(value))}" for index, value in enumerate(part)]
+        drawn = "M" + "L".join(points) + ("h.01" if len(points) == 1 else "")
+        line += drawn
+        under += f"{drawn}L{decimal(first + len(part) - 0.5)} {PEAK_HEIGHT}L{decimal(first + 0.5)} {PEAK_HEIGHT}z"
     over = "".join(
         f"M{decimal(index + 0.1)} {decimal(down(value))}h.8v{decimal((value - limit) / highest * PEAK_HEIGHT)}h-.8z"
         for index, value in enumerate(values)
-        if limit is not None and value > limit
+        if limit is not None and value is not None and value > limit
     )
     return Peaks(
         top=top,
         levels=_levels(marks, highest, top, PEAK_HEIGHT),
         line=line,
-        under=f"{line}L{decimal(len(values) - 0.5)} {PEAK_HEIGHT}L0.5 {PEAK_HEIGHT}z",
+        under=under,
         over=over,
         limit_path=f"M0 {decimal(down(limit))}H{columns}" if limit is not None else "",
         limit_label_y=decimal(top + down(limit) - 5) if limit is not None else "",
         limit=limit,
     )
+
+
+def _runs(values: Sequence[int | None]) -> Iterable[tuple[int, list[int]]]:
+    """Part a course where nothing is known: index of the first value, and the values."""
+    run: list[int] = []
+    for index, value in enumerate([*values, None]):
+        if value is not None:
+            run.append(value)
+        elif run:
+            yield index - len(run), run
+            run = []
 
 
 def ticks(buckets: Sequence[Bucket], *, step: Step, zone: ZoneInfo) -> tuple[Tick, ...]:

@@ -21,6 +21,9 @@ VIEWS: dict[View, str] = {"usage": "Usage", "breaches": "QPS breaches", "errors"
 NO_PRODUCT_CODE, NO_PRODUCT_NAME = "none", "No product"
 """Requests whose path belongs to no product."""
 
+SERIES_CODES = ("other", "4xx", "5xx")
+"""What the drawing can have beside products."""
+
 
 def default_split(view: str) -> bool:
     """Whether a view is split by product where the address does not say; errors are split by class."""
@@ -41,6 +44,8 @@ class Filters:
     products: tuple[Product, ...]
     includes_no_product: bool
     catalogue: dict[int, Product]
+    hidden: tuple[str, ...] = ()
+    """Codes of series that are left out of the drawing; everything else counts them."""
 
     @property
     def key(self) -> ApiKey | None:
@@ -94,12 +99,13 @@ class Filters:
         """
         found: dict[str, Any] = {
             "range": self.range_name if self.range_name != DEFAULT_RANGE else None,
-            "from": self.period.first.isoformat() if self.range_name == "own" else None,
-            "to": self.period.last.isoformat() if self.range_name == "own" else None,
+            "from": self.period.bounds[0] if self.range_name == "own" else None,
+            "to": self.period.bounds[1] if self.range_name == "own" else None,
             "key": [key.public_id for key in self.keys] or None,
             "product": self.codes or None,
             "show": self.step if self.step != self.period.default_step else None,
             "split": int(self.is_split) if self.is_split != default_split(self.view) else None,
+            "hide": self.hidden or None,
         } | changes
         return urlencode({name: value for name, value in found.items() if value is not None}, doseq=True)
 
@@ -108,6 +114,16 @@ class Filters:
         there = self.seen_as(view) if view else self
         query = there.query(**changes)
         return reverse(f"analytics:{there.view}") + (f"?{query}" if query else "")
+
+    def zoom_url(self) -> str:
+        """Return the address of this choice without its dates, to which `from` and `to` are added."""
+        changes: dict[str, Any] = {"range": "own", "from": None, "to": None, "show": None}
+        return self.url(**changes)
+
+    def toggle_url(self, code: str) -> str:
+        """Return the address of this choice with a series hidden, or shown again."""
+        hidden = [each for each in self.hidden if each != code] if code in self.hidden else [*self.hidden, code]
+        return self.url(hide=hidden or None)
 
     def sheet_url(self, name: str, **changes: Any) -> str:
         """Return the address of the same rows as a file: `csv`, `json`; `rows="keys"` for a line per key and product."""

@@ -14,6 +14,7 @@ from analytics.filters import (
     DEFAULT_RANGE,
     NO_PRODUCT_CODE,
     RANGES,
+    SERIES_CODES,
     VIEWS,
     Filters,
     View,
@@ -26,6 +27,13 @@ from keys.models import ApiKey
 
 MAX_KEYS = 50
 STEP_WORDS: dict[ranges.Step, str] = {"minute": "Minute", "five_minutes": "5 min", "hour": "Hour", "day": "Day"}
+
+
+def _date(value: dt.date | None, *, is_end: bool = False) -> dt.date | None:
+    """The date of a date or of a time; midnight as an end belongs to the day that ends."""
+    if isinstance(value, dt.datetime):
+        return (value - is_end * ranges.MOMENT).date()
+    return value
 
 
 class KeysField(forms.Field):
@@ -44,6 +52,20 @@ class KeysField(forms.Field):
             raise ValidationError(f"At most {MAX_KEYS} keys can be chosen at once.")
 
 
+class BoundaryField(forms.Field):
+    """A date or, with a time after it, a time of the organisation's clock."""
+
+    def to_python(self, value: Any) -> dt.date | dt.datetime | None:
+        """Return the date or the naive time. Raises ValidationError."""
+        text = value.strip() if value else ""
+        try:
+            if "T" in text:
+                return dt.datetime.strptime(text[:16], "%Y-%m-%dT%H:%M")
+            return dt.datetime.strptime(text, "%Y-%m-%d").date() if text else None
+        except ValueError:
+            raise ValidationError("Write the date as 2026-11-17.") from None
+
+
 class FilterForm(forms.Form):
     """Dates, API key, Products, Show, split by product. What is missing has a default; what is wrong says so at the field."""
 
@@ -57,12 +79,13 @@ class FilterForm(forms.Form):
         super().__init__(data)
         self.sent = data
         self.organization, self.now = organization, now
+        self.times: tuple[dt.datetime, dt.datetime] | None = None
         self.today = now.astimezone(organization.zone).date()
         self.catalogue = queries.catalogue()
         for name in ("from", "to"):
-            self.fields[name] = forms.DateField(input_formats=["%Y-%m-%d"], required=False)
-            self.fields[name].error_messages["invalid"] = "Write the date as 2026-11-17."
+            self.fields[name] = BoundaryField(required=False)
         codes = [product.code for product in self.catalogue.values()] + [NO_PRODUCT_CODE]
+        self.series = {*codes, *SERIES_CODES}
         self.fields["product"].choices = [(code, code) for code in codes]  # type: ignore[attr-defined]
         for name, words in (
             ("range", "no range of dates"),
@@ -76,8 +99,8 @@ class FilterForm(forms.Form):
         cleaned = super().clean() or {}
         self.range_name = cleaned.get("range") or ("own" if cleaned.get("from") or cleaned.get("to") else DEFAULT_RANGE)
         if self.range_name == "own" and "from" in cleaned and "to" in cleaned:
-            last = cleaned["to"] or self.today
-            first = cleaned["from"] or max(max(last, self.oldest) - 6 * DAY, self.oldest)
+            last = _date(cleaned["to"], is_end=True) or self.today
+            first = _date(cleaned["from"]) or max(max(last, self.oldest) - 6 * DAY, self.oldest)
             if last > self.today:
                 self.add_error("to", f"This is in the future. Today is {ranges.date_words(self.today)}.")
             elif first > last:
@@ -89,7 +112,27 @@ class FilterForm(forms.Form):
             elif last < self.oldest:
                 self.add_error("to", f"Usage is kept for five years, back to {ranges.date_words(self.oldest)}.")
             self.dates = first, last
+            if not self.errors:
+                self._check_times(cleaned["from"], cleaned["to"])
         return cleaned
+
+    def _check_times(self, first: dt.date | None, last: dt.date | None) -> None:
+        """Remember the instants where a time was asked for."""
+        if not isinstance(first, dt.datetime) and not isinstance(last, dt.datetime):
+            return
+        zone = self.organization.zone
+        start = (
+            ranges.read_clock(first, zone) if isinstance(first, dt.datetime) else ranges.day_start(self.dates[0], zone)
+        )
+        if isinstance(last, dt.datetime):
+            end = ranges.read_clock(last, zone, is_end=True)
+        else:
+            end = ranges.day_start(self.dates[1] + DAY, zone)
+        if start >= end:
+            self.add_error("from", "This is not before the end.")
+        elif start > self.now:
+            self.add_error("from", "This is in the future.")
+        self.times = start, end
 
     def clean_key(self) -> tuple[ApiKey, ...]:
         """Find the keys among the organisation's own, deleted ones too. Raises Http404: other keys do not exist here."""
@@ -108,6 +151,8 @@ class FilterForm(forms.Form):
     def period(self) -> Period:
         """The time that is asked for."""
         place: dict[str, Any] = {"now": self.now, "zone": self.organization.zone}
+        if self.range_name == "own" and self.times:
+            return Period.of_times(*self.times, **place)
         if self.range_name == "own":
             return Period.of_dates(*self.dates, **place)
         if self.range_name == "1h":
@@ -138,24 +183,31 @@ class FilterForm(forms.Form):
             products=tuple(product for product in self.catalogue.values() if product.code in cleaned["product"]),
             includes_no_product=NO_PRODUCT_CODE in cleaned["product"],
             catalogue=self.catalogue,
+            hidden=tuple(dict.fromkeys(code for code in self.sent.getlist("hide") if code in self.series)),
         )
 
     def chosen(self, filters: Filters | None) -> dict[str, Any]:
         """Return what the fields show: the choice, or what was sent where it is wrong."""
         if filters:
             period = filters.period
+            is_timed = filters.range_name == "own" and not period.is_dates
+            dates = period.first.isoformat(), period.last.isoformat()
+            first, last = period.bounds if is_timed else dates
             return {
                 "range": filters.range_name,
-                "from": period.first.isoformat(),
-                "to": period.last.isoformat(),
+                "from": first,
+                "to": last,
+                "is_timed": is_timed,
+                "hidden": filters.hidden,
                 "keys": [key.public_id for key in filters.keys],
                 "products": filters.codes,
                 "show": filters.step,
                 "is_split": filters.is_split,
             }
-        sent = {name: self.sent.get(name, "") for name in ("range", "from", "to", "show")}
+        sent: dict[str, Any] = {name: self.sent.get(name, "") for name in ("range", "from", "to", "show")}
         sent["range"] = sent["range"] or ("own" if sent["from"] or sent["to"] else DEFAULT_RANGE)
         chosen = {"keys": self.sent.getlist("key"), "products": self.sent.getlist("product")}
+        sent["is_timed"] = "T" in sent["from"] + sent["to"]
         return sent | chosen | {"is_split": self.sent.get("split") != "0"}
 
     def steps(self, filters: Filters | None) -> list[tuple[ranges.Step, str]]:

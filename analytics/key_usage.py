@@ -12,6 +12,7 @@ from django.utils import timezone
 from accounts.models import Organization
 from analytics import charts
 from analytics.charts import Sketch
+from analytics.key_states import DayTraffic
 from analytics.models import RequestRecord, UsageError, UsageHour, UsageMinute
 from analytics.queries import WidthBucket, hour_place, thresholds
 from analytics.ranges import DAY, HOUR, day_start, hour_start
@@ -35,6 +36,7 @@ class KeyUsage:
     peak_limit: int | None
     sketch: Sketch
     uses_old_string: bool
+    day: DayTraffic
 
     @property
     def is_all_refused(self) -> bool:
@@ -62,7 +64,11 @@ class KeyUsage:
         return f"{self.requests:,} {noun} in 7 days, {self.refused:,} refused"
 
 
-NOTHING = KeyUsage(0, 0, 0, "", None, charts.sketch([0] * PINS), uses_old_string=False)
+Limits = list[tuple[int, int, str, int]]
+Peak = tuple[int, str, int | None]
+"""The highest second, the product's name, its limit."""
+
+NOTHING = KeyUsage(0, 0, 0, "", None, charts.sketch([0] * PINS), uses_old_string=False, day=DayTraffic())
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,10 +100,11 @@ def pin_starts(now: dt.datetime, organization: Organization) -> list[dt.datetime
 
 
 def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
-    """Return the last seven days by the primary key of a key. Two queries, however many keys."""
+    """Return the last seven days by the primary key of a key. Three queries, however many keys."""
     if not ids:
         return {}
-    starts = pin_starts(timezone.now(), organization)
+    now = timezone.now()
+    starts = pin_starts(now, organization)
     found: dict[tuple[str, int], list[int]] = {}
     peaks: dict[tuple[int, int], int] = {}
     for row in _pins(ids, starts):
@@ -106,7 +113,9 @@ def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
         if row["peak"]:
             place = (row["key_id"], row["product_id"])
             peaks[place] = max(peaks.get(place, 0), row["peak"])
-    nearest = _nearest(ids, peaks)
+    limits = _limits(ids)
+    nearest = _nearest(limits, peaks)
+    days = _last_day(ids, limits, now, organization)
     empty = [0] * PINS
     return {
         pk: _usage(
@@ -114,14 +123,41 @@ def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
             refused=found.get(("refused", pk), empty),
             old=found.get(("old", pk), empty),
             nearest=nearest.get(pk, (0, "", None)),
+            day=days.get(pk, DayTraffic()),
         )
         for pk in ids
     }
 
 
-def _usage(*, total: list[int], refused: list[int], old: list[int], nearest: tuple[int, str, int | None]) -> KeyUsage:
+def _usage(
+    *, total: list[int], refused: list[int], old: list[int], nearest: Peak, day: DayTraffic
+) -> KeyUsage:  # fmt: skip
     passed = [max(0, pin - no - before) for pin, no, before in zip(total, refused, old, strict=True)]
-    return KeyUsage(sum(total), sum(refused), *nearest, charts.sketch(passed, old, refused), uses_old_string=any(old))
+    sketch = charts.sketch(passed, old, refused)
+    return KeyUsage(sum(total), sum(refused), *nearest, sketch, uses_old_string=any(old), day=day)
+
+
+def _last_day(
+    ids: list[int], limits: Limits, now: dt.datetime, organization: Organization
+) -> dict[int, DayTraffic]:  # fmt: skip
+    """Return the running hour and the 23 before it by key, in one query."""
+    since = hour_start(now, organization.zone) - 24 * HOUR
+    rows = UsageHour.objects.filter(key_id__in=ids, hour__gt=since).values("key_id", "product_id").order_by()
+    sums: dict[int, list[int]] = {}
+    peaks: dict[tuple[int, int], int] = {}
+    for row in rows.annotate(
+        count=Sum("requests"), over=Sum("over_qps"), errors=Sum("errors_4xx") + Sum("errors_5xx"), peak=Max("peak_qps")
+    ):
+        peaks[row["key_id"], row["product_id"]] = row["peak"]
+        counted = sums.setdefault(row["key_id"], [0, 0, 0])
+        for place, count in enumerate((row["count"], row["over"], row["errors"])):
+            counted[place] += int(count)
+    nearest = _nearest(limits, peaks)
+    found = {}
+    for pk, (requests, over_qps, errors) in sums.items():
+        peak, product, limit = nearest.get(pk, (0, "", None))
+        found[pk] = DayTraffic(requests, over_qps, errors, peak, limit, product)
+    return found
 
 
 def _pins(ids: list[int], starts: list[dt.datetime]) -> "models.QuerySet[Any]":
@@ -153,14 +189,20 @@ def _pins(ids: list[int], starts: list[dt.datetime]) -> "models.QuerySet[Any]":
     )
 
 
-def _nearest(ids: list[int], peaks: dict[tuple[int, int], int]) -> dict[int, tuple[int, str, int | None]]:
-    """Choose for each key the product whose peak comes nearest to its limit: peak, name, limit."""
-    assigned = KeyProduct.objects.filter(key_id__in=ids).values_list(
-        "key_id", "product_id", "product__name", Coalesce("qps_limit", "product__default_qps")
+def _limits(ids: list[int]) -> Limits:
+    """Return key, product, its name and its limit, in one query."""
+    return list(
+        KeyProduct.objects.filter(key_id__in=ids).values_list(
+            "key_id", "product_id", "product__name", Coalesce("qps_limit", "product__default_qps")
+        )
     )
-    chosen: dict[int, tuple[int, str, int | None]] = {}
+
+
+def _nearest(limits: Limits, peaks: dict[tuple[int, int], int]) -> dict[int, Peak]:
+    """Choose for each key the product whose peak comes nearest to its limit."""
+    chosen: dict[int, Peak] = {}
     ratios: dict[int, float] = {}
-    for key_id, product_id, name, limit in assigned:
+    for key_id, product_id, name, limit in limits:
         peak = peaks.get((key_id, product_id), 0)
         if peak and peak / limit > ratios.get(key_id, 0):
             ratios[key_id], chosen[key_id] = peak / limit, (peak, name, limit)

@@ -28,7 +28,7 @@ from analytics.models import (
     UsageHour,
     UsageMinute,
 )
-from analytics.ranges import HOUR, MINUTE, Bucket, Period, day_start, hour_start
+from analytics.ranges import HOUR, MINUTE, MOMENT, Bucket, Period, day_start, hour_start, next_hour
 from keys.models import ApiKey, GatewayNode, Product
 
 KEY_OPTIONS = 200
@@ -215,14 +215,15 @@ def _pieces(filters: Filters, period: Period) -> "list[QuerySet[Any]]":
 def failures(filters: Filters) -> list[Failure]:
     """Return how many requests failed by status, outcome and product, the most first.
 
-    Reasons are kept by the hour: of the last hour they are those of the clock's hours in which it lies.
+    Reasons are kept by the hour: of minutes they are those of the clock's hours in which they lie.
     """
     period = filters.period
     if not filters.keys and period.is_dates:
         rows = _narrowed((UsageError, OrganizationError), filters).filter(date__range=(period.first, period.last))
     else:
         hours = hours_within(
-            hour_start(period.start, period.zone), period.end + (HOUR if period.is_minutes else 0 * HOUR)
+            hour_start(period.start, period.zone),
+            next_hour(hour_start(period.end - MOMENT, period.zone), period.zone) if period.is_minutes else period.end,
         )
         rows = _narrowed((UsageError, UsageError), filters).filter(hours)
     found = rows.values("status", "outcome", "product_id").annotate(count=Sum("requests"), example=Max("key_id"))

@@ -18,6 +18,7 @@ STEPS: dict[Step, str] = {"minute": "minute", "five_minutes": "five minutes", "h
 MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)
 DAY = dt.timedelta(days=1)
+MOMENT = dt.timedelta(microseconds=1)
 _QUARTER = dt.timedelta(minutes=15)
 """The smallest distance between full hours of any zone: offsets are multiples of it."""
 
@@ -82,7 +83,7 @@ class Bucket:
 
 @dataclass(frozen=True, slots=True)
 class Period:
-    """A stretch of time as one sees it at `now`: whole dates (`is_dates`), or 24 hours or 60 minutes that end with the running one."""
+    """A stretch of time as one sees it at `now`: whole dates (`is_dates`), whole hours, or at most 60 minutes."""
 
     start: dt.datetime
     end: dt.datetime
@@ -113,6 +114,21 @@ class Period:
         end = now.replace(second=0, microsecond=0) + MINUTE
         return cls(end - HOUR, end, now, zone, is_dates=False)
 
+    @classmethod
+    def of_times(cls, start: dt.datetime, end: dt.datetime, *, now: dt.datetime, zone: ZoneInfo) -> "Period":
+        """Return the period between two times, to the minute up to an hour of which minutes are kept, else made whole hours.
+
+        Of what is kept by the hour only it has at least two hours; what begins and ends at midnight is dates.
+        """
+        if end - start <= HOUR and start >= now - MINUTES_KEPT:
+            return cls(start, end, now, zone, is_dates=False)
+        start, end = hour_start(start, zone), next_hour(hour_start(end - MOMENT, zone), zone)
+        if end - start <= HOUR:
+            end = next_hour(end, zone)
+        found = cls(start, end, now, zone, is_dates=False)
+        whole = cls.of_dates(found.first, found.last, now=now, zone=zone)
+        return whole if (whole.start, whole.end) == (start, end) else found
+
     @property
     def first(self) -> dt.date:
         """The date on which it begins."""
@@ -121,7 +137,14 @@ class Period:
     @property
     def last(self) -> dt.date:
         """The last date of which it has a part."""
-        return (self.end - dt.timedelta(microseconds=1)).astimezone(self.zone).date()
+        return (self.end - MOMENT).astimezone(self.zone).date()
+
+    @property
+    def bounds(self) -> tuple[str, str]:
+        """From and to as addresses and fields say them: dates, both included, or times of the zone's clock."""
+        if self.is_dates:
+            return self.first.isoformat(), self.last.isoformat()
+        return clock_time(self.start, self.zone), clock_time(self.end, self.zone)
 
     @property
     def days(self) -> int:
@@ -158,8 +181,9 @@ class Period:
     @property
     def default_step(self) -> Step:
         """The step that shows most without crowding: minutes of an hour, hours of a week, else days."""
-        if self.is_minutes:
-            return "minute"
+        length = self.end - self.start
+        if length <= 12 * HOUR and (finer := [step for step in self.steps if step in ("minute", "five_minutes")]):
+            return finer[0] if length <= 2 * HOUR else finer[-1]
         return "hour" if self.days <= 8 else "day"
 
     def before(self) -> "Period":
@@ -205,6 +229,16 @@ class Period:
             yield day_start(self.first + number * DAY, self.zone)
 
 
+def clock_time(at: dt.datetime, zone: ZoneInfo) -> str:
+    """`2026-11-17T08:00`, as the zone's clock shows it."""
+    return f"{at.astimezone(zone):%Y-%m-%dT%H:%M}"
+
+
+def read_clock(local: dt.datetime, zone: ZoneInfo, *, is_end: bool = False) -> dt.datetime:
+    """Return the instant at which the zone's clock shows a time; where it does so twice the first, of an end the second."""
+    return local.replace(tzinfo=zone, fold=int(is_end)).astimezone(dt.UTC)
+
+
 # Words ----------------------------------------------------------------------------------------------------------------
 def date_words(date: dt.date, *, year: bool = True) -> str:
     """`17 November 2026`."""
@@ -227,6 +261,24 @@ def period_words(period: Period, *, year: bool = True) -> str:
     return (
         f"{date_words(first, year=first.year != last.year)} to {date_words(last, year=year or first.year != last.year)}"
     )
+
+
+def length_words(length: dt.timedelta) -> str:
+    """`20 minutes`, `hour`, `24 hours`."""
+    hours, minutes = divmod(length // MINUTE, 60)
+    if not hours or minutes:
+        count = length // MINUTE
+        return "minute" if count == 1 else f"{count:,} minutes"
+    return "hour" if hours == 1 else f"{hours:,} hours"
+
+
+def span_words(start: dt.datetime, end: dt.datetime, zone: ZoneInfo) -> str:
+    """`Tue 17 Nov, 08:10–08:25` or, over midnight, `Mon 16 Nov, 23:50 – Tue 17 Nov, 00:10`."""
+    first, last = start.astimezone(zone), end.astimezone(zone)
+    said = f"{first:%a} {first.day} {first:%b}, {first:%H:%M}"
+    if first.date() == last.date():
+        return said if f"{first:%H:%M}" == f"{last:%H:%M}" else f"{said}–{last:%H:%M}"
+    return f"{said} – {last:%a} {last.day} {last:%b}, {last:%H:%M}"
 
 
 def bucket_words(bucket: Bucket, step: Step, zone: ZoneInfo) -> str:

@@ -4,8 +4,9 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analytics import callers, charts, queries, ranges, ranking, sentences
+from analytics import callers, changes, charts, marks, queries, ranges, ranking, sentences, turns
 from analytics.callers import Callers
+from analytics.changes import Changes
 from analytics.charts import Chart, Series, Sketch
 from analytics.failed import ReasonRow, percent, reason_rows
 from analytics.filters import Filters, View
@@ -63,6 +64,7 @@ class NumbersRow:
 
     label: str
     cells: tuple[str, ...]
+    since: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,12 +75,13 @@ class Report:
     totals: Counts
     metrics: tuple[Metric, ...]
     lead: str
+    turn: str
     quality: str
     series: tuple[Series, ...]
     chart: Chart
     peak_of: tuple[str, Nearest] | None
     numbers: tuple[NumbersRow, ...]
-    headings: tuple[tuple[str, str], ...]
+    headings: tuple[tuple[str, str, bool], ...]
     products: tuple[ProductRow, ...]
     keys: tuple[KeyRow, ...]
     other_keys: Counts | None
@@ -86,6 +89,9 @@ class Report:
     highest: str
     failed: int
     callers: Callers | None
+    until: str
+    changes: Changes
+    gaps: tuple[str, ...]
 
 
 def grid_of(filters: Filters) -> tuple[list[Bucket], Grid]:
@@ -102,35 +108,44 @@ def make(filters: Filters) -> Report:
     by_bucket = [columns.get(index, Counts()) for index in range(len(begun))]
     totals = sum(by_bucket, Counts())
     by_product = sorted(_sum_by(grid, 1).items(), key=lambda item: (-_weight(filters, item[1]), item[0]))
-    marks = {product: str(number) for number, (product, _) in enumerate(by_product[: charts.SERIES], 1)}
+    colours = {product: str(number) for number, (product, _) in enumerate(by_product[: charts.SERIES], 1)}
     failures = queries.failures(filters)
     before = queries.counts_before(filters)
-    series = _series(filters, grid, by_bucket, [product for product, _ in by_product], marks)
+    series = _series(filters, grid, by_bucket, [product for product, _ in by_product], colours)
     ranked = ranking.ranking(filters) if _needs_ranking(filters, totals) else Ranking((), (), {})
     peak_of, peaks = _peaks(filters, buckets, ranked.nearest)
     keys, other_keys = _keys(filters, totals, ranked)
+    gaps = changes.gaps(filters)
+    changed = changes.changes(filters) if totals.requests and filters.view != "callers" else Changes()
+    lost = [marks.is_within(bucket, gaps) for bucket in begun]
     chart = charts.draw(
-        buckets, series, step=filters.step, zone=filters.period.zone, now=filters.period.now, peaks=peaks,
+        buckets, [one for one in series if one.code not in filters.hidden], step=filters.step, zone=filters.period.zone, now=filters.period.now,
+        peaks=[peak or (None if gone else 0) for peak, gone in zip(peaks, lost, strict=True)] if peaks else None,
         limit=peak_of[1].limit if peak_of else None,
+        flags=marks.flags(changed.marks, buckets), gaps=marks.bands(gaps, buckets),
     )  # fmt: skip
     return Report(
         filters=filters,
         totals=totals,
         metrics=tuple(_metric(name, filters, by_bucket, len(buckets), totals, before) for name in METRICS),
         lead=sentences.lead(filters, totals, before, failures, _worst_day(filters, begun, by_bucket)),
+        turn=_turn(filters, buckets, grid, [bucket for bucket, gone in zip(begun, lost, strict=True) if gone]),
         quality=sentences.quality(totals, before),
         series=series,
         chart=chart,
         peak_of=peak_of,
-        numbers=tuple(_numbers(filters, begun, by_bucket, series, peaks)),
-        headings=_headings(series, peak_of),
-        products=_products(filters, by_product, marks, ranked.nearest),
+        numbers=tuple(_numbers(filters, begun, by_bucket, series, peaks, lost)),
+        headings=_headings(filters, series, peak_of),
+        products=_products(filters, by_product, colours, ranked.nearest),
         keys=keys,
         other_keys=other_keys,
         reasons=reason_rows(filters, failures),
         highest=_highest(filters, begun, series),
         failed=sum(failure.requests for failure in failures) if filters.period.is_minutes else totals.failed,
         callers=callers.callers(filters) if filters.view == "callers" else None,
+        until=ranges.clock_time(begun[-1].end, filters.period.zone) if begun else "",
+        changes=changed,
+        gaps=tuple(ranges.span_words(*gap, filters.period.zone) for gap in gaps),
     )
 
 
@@ -157,24 +172,28 @@ def _series(
             product for product in products if any(_weight(filters, grid.get((c, product), Counts())) for c in columns)
         ]
         found = [
-            Series(marks[p], filters.name_of(p), tuple(_weight(filters, grid.get((c, p), Counts())) for c in columns))
+            Series(
+                marks[p],
+                filters.name_of(p),
+                tuple(_weight(filters, grid.get((c, p), Counts())) for c in columns),
+                filters.code_of(p),
+            )
             for p in shown
             if p in marks
         ]
         rest = [product for product in shown if product not in marks]
         if rest:
             sums = (sum(_weight(filters, grid.get((c, p), Counts())) for p in rest) for c in columns)
-            found.append(
-                Series("other", f"Other ({len(rest)})" if len(rest) > 1 else filters.name_of(rest[0]), tuple(sums))
-            )
+            name = f"Other ({len(rest)})" if len(rest) > 1 else filters.name_of(rest[0])
+            found.append(Series("other", name, tuple(sums), "other"))
         if found:
             return tuple(found)
     if filters.view == "breaches":
         return (Series("over", "QPS breaches", tuple(counts.over_qps for counts in by_bucket)),)
     if filters.view == "errors":
         return (
-            Series("4xx", "4XX errors", tuple(counts.errors_4xx for counts in by_bucket)),
-            Series("5xx", "5XX errors", tuple(counts.errors_5xx for counts in by_bucket)),
+            Series("4xx", "4XX errors", tuple(counts.errors_4xx for counts in by_bucket), "4xx"),
+            Series("5xx", "5XX errors", tuple(counts.errors_5xx for counts in by_bucket), "5xx"),
         )
     return (Series("1", "Requests", tuple(counts.requests for counts in by_bucket)),)
 
@@ -246,22 +265,25 @@ def _products(
     )
 
 
-def _headings(series: tuple[Series, ...], peak_of: tuple[str, Nearest] | None) -> tuple[tuple[str, str], ...]:
-    """Return colour and name of the columns of the table behind the chart."""
-    found = [(one.mark, one.name) for one in series]
+def _headings(
+    filters: Filters, series: tuple[Series, ...], peak_of: tuple[str, Nearest] | None
+) -> tuple[tuple[str, str, bool], ...]:
+    """Return colour and name of the columns of the table behind the chart, and whether they are left out of the drawing."""
+    found = [(one.mark, one.name, one.code in filters.hidden) for one in series]
     if len(series) > 1:
-        found.append(("", "All"))
+        found.append(("", "All", False))
     if not any(one.mark in ("over", "4xx") for one in series):
-        found.append(("over", "QPS breaches"))
+        found.append(("over", "QPS breaches", False))
     if peak_of:
         limit = f" of {peak_of[1].limit:,}" if peak_of[1].limit else ""
-        found.append(("", f"Peak QPS{limit}, {peak_of[0]}"))
+        found.append(("", f"Peak QPS{limit}, {peak_of[0]}", False))
     return tuple(found)
 
 
 def _numbers(
-    filters: Filters, begun: list[Bucket], by_bucket: list[Counts], series: tuple[Series, ...], peaks: list[int] | None
-) -> "list[NumbersRow]":
+    filters: Filters, begun: list[Bucket], by_bucket: list[Counts], series: tuple[Series, ...], peaks: list[int] | None,
+    lost: list[bool],
+) -> "list[NumbersRow]":  # fmt: skip
     has_breaches = not any(one.mark in ("over", "4xx") for one in series)
     rows = []
     for index, (bucket, counts) in enumerate(zip(begun, by_bucket, strict=True)):
@@ -273,7 +295,11 @@ def _numbers(
         if peaks:
             cells.append(peaks[index])
         label = ranges.bucket_words(bucket, filters.step, filters.period.zone)
-        rows.append(NumbersRow(label, tuple(f"{cell:,}" for cell in cells)))
+        if lost[index]:
+            label += ", not all counted"
+        since = ranges.clock_time(bucket.start, filters.period.zone)
+        since = since.partition("T")[0] if filters.step == "day" else since
+        rows.append(NumbersRow(label, tuple("?" if lost[index] and not cell else f"{cell:,}" for cell in cells), since))
     return rows
 
 
@@ -284,6 +310,12 @@ def _highest(filters: Filters, begun: list[Bucket], series: tuple[Series, ...]) 
         return "All are zero"
     index = max(range(len(sums)), key=sums.__getitem__)
     return f"The highest is {sums[index]:,}, {ranges.bucket_words(begun[index], filters.step, filters.period.zone)}"
+
+
+def _turn(filters: Filters, buckets: list[Bucket], grid: Grid, lost: list[Bucket]) -> str:
+    if filters.view == "callers":
+        return ""
+    return turns.sentence(filters, turns.turn(turns.days_of(filters, buckets, grid, lost), filters.view))
 
 
 def _worst_day(filters: Filters, begun: list[Bucket], by_bucket: list[Counts]) -> dt.date | None:

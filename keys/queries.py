@@ -20,6 +20,7 @@ from keys.models.key import UNDELETE
 PAGE_SIZE = 50
 SHOWN_PRODUCTS = 3
 EXPIRES_SOON = dt.timedelta(days=14)
+UNUSED_AFTER = dt.timedelta(days=7)
 SORTS: dict[str, tuple[str, list[Any]]] = {
     "created": ("Newest first", ["-created_at", "-pk"]),
     "name": ("Name", ["name", "pk"]),
@@ -27,7 +28,7 @@ SORTS: dict[str, tuple[str, list[Any]]] = {
     "rotated": ("Rotated longest ago", [F("rotated_at").asc(nulls_first=True), "created_at", "pk"]),
 }
 GROUPS = {
-    "healthy": ("Healthy", ("healthy",)),
+    "healthy": ("In use", ("healthy",)),
     "attention": ("Needs attention", ("grace", "expiring", "expired")),
     "disabled": ("Disabled", ("disabled", "suspended")),
     "unused": ("Unused", ("unused",)),
@@ -106,7 +107,7 @@ def with_state(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
             When(expires_at__lte=now, then=Value("expired")),
             When(Exists(in_grace), then=Value("grace")),
             When(expires_at__lte=now + EXPIRES_SOON, then=Value("expiring")),
-            When(last_used_at=None, then=Value("unused")),
+            When(Q(last_used_at=None) | Q(last_used_at__lt=now - UNUSED_AFTER), then=Value("unused")),
             default=Value("healthy"),
             output_field=TextField(),
         )

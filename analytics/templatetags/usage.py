@@ -1,6 +1,6 @@
 """Usage in other rooms' pages, and small words of the analytics pages.
 
-A list of keys (two queries for all of them; `keys` are things with the `pk` of a key, or one such thing):
+A list of keys (three queries for all of them; `keys` are things with the `pk` of a key, or one such thing):
 
     {% load usage %}
     {% usage_of keys as usages %}
@@ -26,10 +26,11 @@ from zoneinfo import ZoneInfo
 from django import template
 from django.utils.safestring import SafeString
 
-from analytics import key_usage, ranges, sentences, sizing
+from analytics import key_states, key_usage, ranges, sentences, sizing
 from analytics.callers import KINDS, CallerRow, Callers
 from analytics.failed import percent
 from analytics.filters import Filters
+from analytics.key_states import NEAR, KeyState
 from analytics.key_usage import DayUsage, KeyUsage
 from analytics.models import ZoneChange
 from analytics.queries import Counts
@@ -37,9 +38,6 @@ from analytics.report import Report
 from keys.models import ApiKey
 
 register = template.Library()
-
-NEAR = 0.8
-"""From this part of its limit on, a peak is near it."""
 
 
 class Keyed(Protocol):
@@ -62,6 +60,12 @@ def usage_of(context: template.Context, keys: Iterable[Keyed] | Keyed) -> dict[i
 def usage_for(usages: dict[int, KeyUsage], key: Keyed) -> KeyUsage:
     """One key's part of `usage_of`."""
     return usages.get(key.pk, key_usage.NOTHING)
+
+
+@register.simple_tag
+def key_states_of(recorded: str, usage: KeyUsage) -> tuple[KeyState, ...]:
+    """What a key is like, by the state of its record and its traffic."""
+    return key_states.states(recorded, usage.day)
 
 
 @register.simple_tag(takes_context=True)
@@ -89,6 +93,12 @@ def level_mark(peak: int, limit: int | None) -> SafeString:
 def narrowed(filters: Filters, **changes: Any) -> str:
     """The address of the same choice with some parameters changed."""
     return filters.url(**changes)
+
+
+@register.simple_tag
+def toggle(filters: Filters, code: str) -> str:
+    """The address of the same choice with a series of the drawing hidden, or shown again."""
+    return filters.toggle_url(code)
 
 
 @register.simple_tag
@@ -155,7 +165,9 @@ def period_sentence(filters: Filters) -> str:
     until = f" until {before.now.astimezone(period.zone):%H:%M}" if period.is_dates and period.includes_now else ""
     words = ranges.period_words(before, year=before.last.year != period.last.year)
     if not period.is_dates:
-        return f"{ranges.period_words(period)}, compared with the {'hour' if period.is_minutes else '24 hours'} before."
+        return (
+            f"{ranges.period_words(period)}, compared with the {ranges.length_words(period.end - period.start)} before."
+        )
     return f"{ranges.period_words(period)}, compared with {words}{until}."
 
 
@@ -165,7 +177,8 @@ def chart_sentence(report: Report) -> str:
     what = {"breaches": "QPS breaches", "errors": "Errors"}.get(report.filters.view, "Requests")
     split = " by product" if report.filters.is_split else ""
     peak = f" Below: the peak per second of {report.peak_of[0]} against its limit." if report.peak_of else ""
-    return f"{what} per {report.filters.step_words}{split}. {report.highest}.{peak} The same figures are in the table below."
+    gaps = f" Not all was counted: {'; '.join(report.gaps)}." if report.gaps else ""
+    return f"{what} per {report.filters.step_words}{split}. {report.highest}.{gaps}{peak} The same figures are in the table below."
 
 
 @register.filter

@@ -12,7 +12,7 @@ from keys.snippets import test_requests
 from keys.views.answers import own_key
 
 
-@csp_update({"connect-src": [settings.GATEWAY_ORIGIN]})
+@csp_update({"connect-src": [settings.GATEWAY_ORIGIN]})  # type: ignore[arg-type]  # it knows no request but Django's own
 def start(request: MemberRequest, public_id: str) -> HttpResponse:
     """Show how to copy, try and watch a key. htmx asks whether its first request has come: 204 until then."""
     key = own_key(request, public_id)

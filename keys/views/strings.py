@@ -19,7 +19,7 @@ from keys.snippets import PLACEHOLDER, test_requests
 from keys.views.answers import act, changed, dialog, own_key
 
 
-@csp_update({"img-src": [settings.GATEWAY_ORIGIN]})
+@csp_update({"img-src": [settings.GATEWAY_ORIGIN]})  # type: ignore[arg-type]  # it knows no request but Django's own
 def reveal(request: MemberRequest, public_id: str) -> HttpResponse:
     """Hand out the whole key, for the clipboard as JSON, without a script as a page. 429 past the hourly limit."""
     key = own_key(request, public_id)

@@ -169,7 +169,7 @@ def test_more_products_than_colours_are_gathered_but_the_csv_names_each(ada, cas
     for weight, code in enumerate(codes, 1):
         record(cast.key, code, now, weight * 10)
     page = ada.get("/analytics/")
-    assert page.texts(".legend .item")[-1] == "Other (2)"
+    assert page.texts(".legend .item")[-1] == "Hide Other (2)"
     assert len(page.all(".legend .item")) == 6
     assert len({row["Product"] for row in read_csv(ada.get("/analytics/usage.csv"))}) == 7
 
@@ -427,14 +427,14 @@ def test_the_csv_names_its_range_and_streams(ada, cast, now):
 
 
 @pytest.mark.parametrize("path", VIEWS)
-def test_a_page_needs_at_most_fifteen_queries_however_many_keys(ada, cast, now, path, django_assert_max_num_queries):
+def test_a_page_needs_at_most_seventeen_queries_however_many_keys(ada, cast, now, path, django_assert_max_num_queries):
     for n in range(12):
         key = KeyFactory(organization=cast.northwind, name=f"Key {n}")
         record(key, "search", now, 7, peak=n, s429_over_qps=1, s404_ok=1)
         record(key, "map-display", now, 7, peak=n)
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(17):
         assert ada.get(path).status == 200
-    with django_assert_max_num_queries(15):
+    with django_assert_max_num_queries(17):
         assert ada.get(path, key=cast.key.public_id, product="search").status == 200
 
 

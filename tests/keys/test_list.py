@@ -97,7 +97,7 @@ def test_states_narrow_the_list_and_are_counted(cast, ada, state, names):
     states(cast)
     page = ada.get("/keys/", state=state)
     assert page.texts(".key-name h2") == names
-    assert page.texts(".segments a") == ["All 7", "Healthy 1", "Needs attention 3", "Disabled 1", "Unused 2"]
+    assert page.texts(".segments a") == ["All 7", "In use 1", "Needs attention 3", "Disabled 1", "Unused 2"]
 
 
 def test_a_disabled_key_says_what_to_do_quoting_its_id(cast, ada):
@@ -174,8 +174,8 @@ def many_keys(cast):
 
 
 @pytest.mark.parametrize("query", [{}, {"q": "Key 0999"}, {"product": "routing", "state": "unused", "page": "150"}])
-def test_ten_thousand_keys_take_at_most_nine_queries(cast, ada, many_keys, django_assert_max_num_queries, query):
-    with django_assert_max_num_queries(9):
+def test_ten_thousand_keys_take_at_most_ten_queries(cast, ada, many_keys, django_assert_max_num_queries, query):
+    with django_assert_max_num_queries(10):
         page = ada.get("/keys/", **query)
     assert 1 <= len(page.all(".key-row")) <= 50
 

@@ -1,0 +1,85 @@
+"""What a key is like, in one word with the reason."""
+
+import datetime as dt
+
+import pytest
+from django.utils import timezone
+
+from analytics.key_states import BREACHING_LEAST, FAILING_LEAST, DayTraffic, of_traffic, states
+from keys.models import ApiKey
+from tests.analytics.usage import record
+
+HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
+
+
+@pytest.mark.parametrize(
+    ("day", "name"),
+    [
+        (DayTraffic(), "healthy"),
+        (DayTraffic(200, errors=19), "healthy"),
+        (DayTraffic(200, errors=20), "failing"),
+        (DayTraffic(201, errors=20), "healthy"),
+        (DayTraffic(FAILING_LEAST - 1, errors=FAILING_LEAST - 1), "healthy"),
+        (DayTraffic(FAILING_LEAST, errors=FAILING_LEAST), "failing"),
+        (DayTraffic(10_000, over_qps=10), "breaching"),
+        (DayTraffic(10_001, over_qps=10), "healthy"),
+        (DayTraffic(BREACHING_LEAST, over_qps=BREACHING_LEAST - 1), "healthy"),
+        (DayTraffic(100, over_qps=50, errors=50), "failing"),
+        (DayTraffic(100, peak_qps=79, peak_limit=100), "healthy"),
+        (DayTraffic(100, peak_qps=80, peak_limit=100), "limit"),
+        (DayTraffic(100, over_qps=BREACHING_LEAST, peak_qps=101, peak_limit=100), "breaching"),
+        (DayTraffic(100, peak_qps=80), "healthy"),
+    ],
+)
+def test_thresholds_of_traffic(day, name):
+    assert of_traffic(day).name == name
+
+
+@pytest.mark.parametrize(
+    ("recorded", "day", "names"),
+    [
+        ("healthy", DayTraffic(10), ["healthy"]),
+        ("healthy", DayTraffic(), ["healthy"]),
+        ("unused", DayTraffic(), ["unused"]),
+        ("unused", DayTraffic(10), ["healthy"]),
+        ("grace", DayTraffic(10), ["grace"]),
+        ("grace", DayTraffic(100, errors=100), ["grace", "failing"]),
+        ("expiring", DayTraffic(100, over_qps=100), ["expiring", "breaching"]),
+        ("expired", DayTraffic(100, errors=100), ["expired"]),
+        ("disabled", DayTraffic(100, errors=100), ["disabled"]),
+        ("suspended", DayTraffic(), ["suspended"]),
+    ],
+)
+def test_a_record_comes_before_traffic_and_what_refuses_everything_is_all(recorded, day, names):
+    assert [state.name for state in states(recorded, day)] == names
+
+
+def test_a_disabled_key_says_that_requests_still_come():
+    (state,) = states("disabled", DayTraffic(1, errors=1))
+    assert state.reason == "It is disabled: every request is refused; 1 request came in the last 24 hours."
+
+
+def test_cards_and_pages_of_keys_say_their_state_and_why(ada, cast):
+    now = timezone.now()
+    ApiKey.objects.filter(pk=cast.key.pk).update(last_used_at=now)
+    record(cast.key, "search", now - 22 * HOUR, 7588)
+    record(cast.key, "map-display", now, 412, s429_over_qps=412, peak=7)
+    record(cast.key, "search", now - 26 * HOUR, 9000, s500_ok=9000)
+    record(cast.other_key, "search", now, 9000, s500_ok=9000)
+    for page in (ada.get("/keys/"), ada.get(f"/keys/{cast.key.public_id}/")):
+        badge = page.one(".key-row .state" if page.all(".key-row") else "h1 .state")
+        reason = "412 of 8,000 requests were over the QPS limit in the last 24 hours."
+        assert (badge.get("data-state"), badge.get("title")) == ("breaching", reason)
+        assert badge.text_content().strip() == "Breaching"
+        assert badge.getnext().get("class") == "visually-hidden"
+        assert badge.getnext().text_content() == reason
+
+
+def test_a_key_without_requests_for_seven_days_is_unused_and_listed_so(ada, cast):
+    now = timezone.now()
+    for used_at, counted in ((now - 8 * DAY, "Unused 1"), (now - 6 * DAY, "In use 1"), (None, "Unused 1")):
+        ApiKey.objects.filter(pk=cast.key.pk).update(last_used_at=used_at)
+        page = ada.get("/keys/")
+        assert counted in page.texts(".segments a")
+        assert ("No request in the last 7 days." in page.text) == counted.startswith("Unused")
+        assert ("No request has come with this key yet." in page.text) == (used_at is None)
