@@ -175,7 +175,7 @@ class Period:
             found += ["five_minutes"] if length <= MAX_BY_FIVE_MINUTES else []
         if not self.is_minutes:
             found += ["hour"] if self.days <= MAX_HOURLY_DAYS else []
-            found += ["day"]
+            found += ["day"] if self.is_dates or self.days > 1 else []
         return found
 
     @property

@@ -202,7 +202,7 @@ def test_where_nothing_is_kept_of_callers_the_page_says_so(ada, cast):
 def test_members_look_and_strangers_do_not(as_user, cast, client, path):
     for person in (cast.ada, cast.ben, cast.vera):
         assert as_user(person).get(path).status == 200
-    assert as_user(cast.sam).get(path).status == 403
+    assert as_user(cast.sam).get(path).status == 404
     assert client.get(path).status_code == 302
     assert client.post(path).status_code in (302, 405)
     assert as_user(cast.ada).post(path).status == 405
