@@ -7,11 +7,11 @@
   const overDialog = () => {
     const made = document.createElement("div");
     made.className = "toast-region";
-    made.role = "alert";
+    made.role = "status";
     return dialog.querySelector(".toast-region") ?? dialog.appendChild(made);
   };
 
-  const toast = (message) => {
+  const show = (message) => {
     const place = dialog.open ? overDialog() : document.getElementById("toasts");
     const item = document.createElement("p");
     item.className = "toast";
@@ -19,6 +19,8 @@
     place.append(item);
     setTimeout(() => item.remove(), 5000);
   };
+  // An answer that brings a message is swapped in first: what it replaces would take the message along.
+  const toast = (message) => setTimeout(show, 50, message);
 
   // A menu item that opens the dialog gives the focus to the menu's button first, where it returns to afterwards.
   document.body.addEventListener("htmx:beforeRequest", (event) => {
