@@ -32,7 +32,7 @@ def test_modules_templates_and_stylesheets_are_small():
 
 def test_scripts_are_small_together():
     lines = sum(len(path.read_text().splitlines()) for path in tracked("static/js/*.js"))
-    assert lines <= 500
+    assert lines <= 600
 
 
 def test_templates_hold_no_inline_style_script_or_handler():
