@@ -1,12 +1,15 @@
 """What a page weighs on its way, compressed as the proxies of `deploy/` do it."""
 
 import gzip
+import json
 import re
-from pathlib import Path, PurePosixPath
+from pathlib import Path
 
 import pytest
 from django.contrib.staticfiles import finders
+from django.core.management import call_command
 
+from dashboard.static_files import in_one_piece
 from tests.factories import KeyFactory
 from tests.page import Page
 
@@ -20,7 +23,7 @@ def weight(content: bytes) -> int:
 
 
 def files_of(page: Page) -> dict[str, bytes]:
-    """Every file of ours that a browser loads with a page, by its path below /static/: also what stylesheets import."""
+    """Every file of ours that a browser loads with a page, by its path below /static/, as production has it."""
     named = [each.get("href") or each.get("src") for each in page.all("link[href], script[src], img[src], use[href]")]
     waiting = [name.removeprefix("/static/").split("#")[0] for name in named if name.startswith("/static/")]
     found: dict[str, bytes] = {}
@@ -28,13 +31,18 @@ def files_of(page: Page) -> dict[str, bytes]:
         name = waiting.pop()
         if name in found:
             continue
-        path = finders.find(name)
-        assert path is not None, name
-        found[name] = Path(path).read_bytes()
-        if name.endswith(".css"):
-            imported = re.findall(r'@import url\("([^"]+)"\)', found[name].decode())
-            waiting += [str(PurePosixPath(name).parent / each) for each in imported]
+        found[name] = in_one_piece(name, text_of).encode() if name.endswith(".css") else path_of(name).read_bytes()
     return found
+
+
+def path_of(name: str) -> Path:
+    path = finders.find(name)
+    assert path is not None, name
+    return Path(path)
+
+
+def text_of(name: str) -> str:
+    return path_of(name).read_text()
 
 
 def test_the_first_load_of_the_keys_weighs_at_most_60_kilobytes_in_all(ada, cast):
@@ -42,10 +50,25 @@ def test_the_first_load_of_the_keys_weighs_at_most_60_kilobytes_in_all(ada, cast
     KeyFactory(organization=cast.northwind, allowed_domains=["shop.example"])
     page = ada.get("/keys/")
     files = files_of(page)
-    assert {"css/app.css", "css/tokens.css", "js/shell.js", "img/icons.svg", "img/favicon.svg"} <= set(files)
+    assert {"css/app.css", "js/shell.js", "img/icons.svg", "img/favicon.svg"} <= set(files)
     assert any("htmx" in name for name in files)
     weights = {name: weight(content) for name, content in files.items()} | {"the page": weight(page.response.content)}
     assert sum(weights.values()) <= FIRST_LOAD, sorted(weights.items(), key=lambda each: -each[1])
+
+
+def test_production_serves_each_stylesheet_in_one_piece(settings, tmp_path):
+    """Twice, because what is there already is not copied again."""
+    settings.STATIC_ROOT = tmp_path
+    settings.STORAGES = settings.STORAGES | {"staticfiles": {"BACKEND": "dashboard.static_files.Storage"}}
+    for _ in range(2):
+        call_command("collectstatic", interactive=False, verbosity=0)
+        hashed = json.loads((tmp_path / "staticfiles.json").read_text())["paths"]["css/app.css"]
+        sheet = (tmp_path / hashed).read_text()
+        assert "@import" not in sheet
+        for part in ("tokens.css", "components/dialog.css"):
+            assert text_of(f"css/{part}").strip() in sheet
+        assert re.findall(r"^@layer (\w+) \{", sheet, re.M)[:3] == ["reset", "tokens", "tokens"]
+        assert (tmp_path / f"{hashed}.br").exists()
 
 
 def test_a_card_weighs_at_most_10_kilobytes(ada, cast):
