@@ -96,7 +96,7 @@ def test_a_removed_members_next_click_finds_nothing(cast, ada, as_user):
     page = ada.submit(url(cast, cast.ben, "remove"), follow=True)
     assert "ben is removed." in page
     assert ben.get(page_of(cast)).status == 404
-    assert ben.post(f"/keys/{cast.key.public_id}/reveal/").status == 403
+    assert ben.post(f"/keys/{cast.key.public_id}/reveal/").status == 404
     assert "You belong to no organisation" in ben.get("/keys/")
     assert ada.post(url_gone := page_of(cast) + "mem_0000000000000000/remove/").status == 404, url_gone
 

@@ -137,6 +137,7 @@ def test_an_app_is_set_up_a_wrong_code_is_refused_and_a_recovery_code_works_once
 def test_copying_asks_who_it_is_where_the_organisation_wants_that_and_comes_back(tab):
     page, owner, email = tab(), tab(), "sol@browser.example"
     register(page, email, "Sol Maps")  # signed in by the link of a mail: nobody has given a password here
+    page.get_by_role("link", name="Skip", exact=True).click()
     give_password(owner, email)
     open_security(owner)
     owner.get_by_role("link", name="Decide what members are asked for").click()
@@ -155,6 +156,7 @@ def test_copying_asks_who_it_is_where_the_organisation_wants_that_and_comes_back
 def test_the_dialog_leads_to_the_question_and_on_to_the_action(tab):
     page, owner, email = tab(), tab(), "tia@browser.example"
     register(page, email, "Tia Maps")
+    page.get_by_role("link", name="Skip", exact=True).click()
     give_password(owner, email)
     open_security(owner)
     owner.get_by_role("link", name="Decide what members are asked for").click()

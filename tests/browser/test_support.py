@@ -32,4 +32,4 @@ def test_a_view_as_a_customer_is_begun_seen_and_ended(demo, tab, artefacts):
     banner.get_by_role("button", name="End the view").click()
     expect(page.get_by_role("heading", name="Northwind Routing")).to_be_visible()
     expect(banner).to_have_count(0)
-    assert page.goto("/keys/").status == 403
+    assert page.goto("/keys/").status == 404

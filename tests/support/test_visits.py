@@ -14,7 +14,7 @@ from keys.models import ApiKey, QpsRequest
 from tests.factories import products, string_of
 from tests.support.staff import log_request, secrets_of, staff_with
 
-KEPT = {"/support/end-visit/", "/accounts/logout/", "/admin/logout/"}
+KEPT = {"/support/end-visit/", "/accounts/logout/", "/admin/logout/", "/theme/", "/shortcuts/"}
 
 
 @pytest.fixture
@@ -123,7 +123,7 @@ def test_begin_and_end_are_in_the_customers_log_as_support(cast, visitor, ada):
         ("support.visit_started", None, "Northwind Routing", True),
         ("support.visit_ended", None, "Northwind Routing", True),
     ]
-    assert visitor.get("/keys/").status == 403
+    assert visitor.get("/keys/").status == 404
     assert not visitor.get("/support/").all(".visit")
     assert "Fleet tracking" not in visitor.get("/keys/").source
 
@@ -133,7 +133,7 @@ def test_a_visit_ends_by_itself_after_thirty_minutes(cast, visitor):
         assert visitor.get("/keys/").status == 200
     with time_machine.travel(timezone.now() + dt.timedelta(minutes=31), tick=False):
         page = visitor.get("/keys/")
-        assert page.status == 403
+        assert page.status == 404
         assert "Fleet tracking" not in page.source
         assert "The view as Northwind Routing has ended." in page
     assert events()[-1] == ("support.visit_ended", {"why": "The time was over"}, "Northwind Routing", True)
@@ -150,7 +150,7 @@ def test_who_is_no_longer_staff_sees_nothing_from_the_next_request_on(cast, visi
     cast.sam.is_staff = False
     cast.sam.save(update_fields=["is_staff"])
     page = visitor.get("/keys/")
-    assert page.status == 403
+    assert page.status == 404
     assert "Fleet tracking" not in page.source
     assert events()[-1][1] == {"why": "The right to it ended"}
 
