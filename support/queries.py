@@ -10,6 +10,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import Membership, Organization, Target, User
+from accounts.signin import factors, sessions
 from analytics.models import RequestRecord, UsageDay, UsageError
 from analytics.reasons import ANSWERED, Reason, explain
 from keys.models import ApiKey, KeySecret, QpsRequest
@@ -110,15 +111,19 @@ class PersonPage:
     person: User
     memberships: tuple[Membership, ...]
     addresses: tuple[EmailAddress, ...]
+    factors: dict[str, int]
+    sign_ins: int
     events: tuple[HistoryLine, ...]
 
 
 def person_page(person: User) -> PersonPage:
-    """Return what the page of a person shows, in three queries. No password, not even as a digest, is read for it."""
+    """Return what the page of a person shows, in five queries. No password, not even as a digest, is read for it."""
     return PersonPage(
         person=person,
         memberships=tuple(person.memberships.select_related("organization")[:SHOWN_MEMBERS]),
         addresses=tuple(EmailAddress.objects.filter(user=person).order_by("-primary", "email")),
+        factors=factors.kinds_of(person),
+        sign_ins=sessions.count_alive(person),
         events=lines.history(Q(actor=person)),
     )
 

@@ -8,6 +8,7 @@ from allauth.mfa import app_settings as mfa_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.db import transaction
+from django.db.models import Count
 from django.utils.crypto import salted_hmac
 
 from accounts.models import AuditEvent, User
@@ -56,6 +57,13 @@ class RecoveryCodes:
 def has_second_factor(person: User) -> bool:
     """Whether signing in takes more than the password: an authenticator app or a passkey."""
     return Authenticator.objects.filter(user=person, type__in=COUNTS_AS_SECOND).exists()
+
+
+def kinds_of(person: User) -> dict[str, int]:
+    """Return how many authenticator apps, passkeys and sets of recovery codes a person has, by what people call them."""
+    words = {Kind.TOTP: "authenticator app", Kind.WEBAUTHN: "passkey", Kind.RECOVERY_CODES: "set of recovery codes"}
+    found = Authenticator.objects.filter(user=person).values_list("type").annotate(number=Count("pk")).order_by("type")
+    return {words[Kind(kind)]: number for kind, number in found}
 
 
 def reset(person: User, *, by: User, reason: str) -> bool:

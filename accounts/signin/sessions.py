@@ -67,6 +67,11 @@ def _alive(person: User) -> list[UserSession]:
     return list(UserSession.objects.filter(user=person, session_key__in=kept))
 
 
+def count_alive(person: User) -> int:
+    """Return in how many places a person is signed in."""
+    return len(_alive(person))
+
+
 def end(session: UserSession, *, by: User) -> None:
     """Sign one place out: its next request is a stranger's."""
     with transaction.atomic():

@@ -10,6 +10,8 @@ from accounts.models import AuditEvent
 from analytics.models import UsageDay, UsageError
 from keys.models import QpsRequest
 from support.models import SupportNote
+from tests.accounts.factors import set_up_app
+from tests.accounts.journey import confirm, sign_in, stranger
 from tests.factories import KeyFactory, UserFactory, products, string_of
 from tests.support.staff import log_request, secrets_of, staff_with
 
@@ -111,6 +113,22 @@ def test_the_page_of_a_person_shows_roles_and_sign_in_without_secrets(cast, sam)
     assert cast.ada.password not in page.source
     assert cast.ada.password.split("$")[-1] not in page.source
     assert "created the key Fleet tracking" in page
+
+
+def test_the_page_of_a_person_counts_second_factors_and_sign_ins_without_their_secrets(cast, sam, ada):
+    facts = " ".join(sam.get(person(cast.vera)).texts(".facts div"))
+    assert "Second factor" in facts
+    assert "authenticator" not in facts
+    sign_in(stranger(), cast.ada.email)
+    confirm(ada)
+    set_up_app(ada)
+    page = sam.get(person(cast.ada))
+    assert "1 authenticator app" in page
+    assert "1 set of recovery codes" in page
+    assert "On 1 device" in page
+    for factor in cast.ada.authenticator_set.all():
+        for secret in factor.data.values():
+            assert not isinstance(secret, str) or secret not in page.source
 
 
 def test_looking_at_a_person_is_in_the_log_of_each_of_their_customers(cast, sam):
