@@ -148,7 +148,7 @@ def test_a_shipper_is_started_again_and_dies_with_its_gateway(people, own_gatewa
     time.sleep(1)  # it is past its start
     gateway.kill()
     wait_until(
-        lambda: not Path(f"/proc/{second}").exists() or "Z" in state(second), within_s=5, what="the shipper is gone"
+        lambda: not Path(f"/proc/{second}").exists() or "Z" in state(second), within_s=20, what="the shipper is gone"
     )
 
 
