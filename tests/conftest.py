@@ -78,3 +78,12 @@ def artefacts() -> Path:
     folder = Path(os.environ.get("ARTEFACTS", tempfile.gettempdir())) / "latchkey-artefacts"
     folder.mkdir(parents=True, exist_ok=True)
     return folder
+
+
+def pytest_terminal_summary(terminalreporter):
+    """Repeat what tests have to say of themselves, also where they ran in processes of their own."""
+    for outcome in ("passed", "failed"):
+        for report in terminalreporter.stats.get(outcome, ()):
+            for name, value in report.user_properties:
+                if name == "said":
+                    terminalreporter.write_line(value)

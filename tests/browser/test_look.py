@@ -46,7 +46,7 @@ def visit(tab, request):
     return go
 
 
-def violations(page: Page, within: str | None, scheme: str) -> list[str]:
+def violations(page: Page, within: str | None, scheme: str = "light") -> list[str]:
     """What axe finds, a line for each element; `within` is a selector. Of the dark scheme only what colours decide is asked again."""
     options = {"runOnly": ["color-contrast", "link-in-text-block"]} if scheme == "dark" else None
     found = Axe().run(page, context=within, options=options)
