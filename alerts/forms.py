@@ -65,7 +65,8 @@ class AlertForm(ActionForm):
             names = ("name", "threshold", "minutes", "least_requests", "sends_mail", "webhook_url")
             shown = {name: getattr(alert, name) for name in names}
             shown |= {"seen": alert.version, "scope": alert.key.public_id if alert.key else ""}
-        super().__init__(*args, initial={**shown, **kwargs.pop("initial", {})}, **kwargs)
+        acts_in = None if alert else organization
+        super().__init__(*args, organization=acts_in, initial={**shown, **kwargs.pop("initial", {})}, **kwargs)
         self.terms, self.alert = terms, alert
         self._offer_keys(organization)
         threshold = self.fields["threshold"]

@@ -70,7 +70,7 @@ def _sheet(request: MemberRequest, suffix: str, content_type: str) -> HttpRespon
 def time_zone(request: MemberRequest) -> HttpResponse:
     """Change in which zone the organisation's hours and days begin."""
     organization = request.organization
-    form = ZoneForm(request.POST or None, initial={"time_zone": organization.time_zone})
+    form = ZoneForm(request.POST or None, organization=organization, initial={"time_zone": organization.time_zone})
 
     def verb() -> None:
         rebuild.change_time_zone(organization, form.cleaned_data["time_zone"], by=request.user, counts_now=False)

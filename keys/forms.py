@@ -25,10 +25,18 @@ class ActionForm(forms.Form):
 
     token = forms.UUIDField(widget=forms.HiddenInput, initial=uuid.uuid4)
     version = forms.IntegerField(widget=forms.HiddenInput, required=False)
+    made_in = forms.CharField(widget=forms.HiddenInput, required=False)
+    """The organisation that the page was of, where its address names none: another tab may have switched since."""
 
-    def __init__(self, *args: Any, key: ApiKey | None = None, **kwargs: Any) -> None:
-        self.key = key
+    def __init__(
+        self, *args: Any, key: ApiKey | None = None, organization: Organization | None = None, **kwargs: Any
+    ) -> None:
+        self.key, self.acts_in = key, organization
         super().__init__(*args, **kwargs)
+        if organization is None:
+            del self.fields["made_in"]
+        else:
+            self.fields["made_in"].initial = organization.public_id
         if key is None:
             del self.fields["version"]
         else:
@@ -39,6 +47,14 @@ class ActionForm(forms.Form):
                 field.widget, (forms.HiddenInput, forms.RadioSelect, forms.CheckboxSelectMultiple, forms.Select)
             ):
                 field.widget.attrs["class"] = "input"
+
+    def clean_made_in(self) -> str:
+        """Refuse to act in an organisation that is not the one the page was of."""
+        made_in = str(self.cleaned_data["made_in"])
+        if self.acts_in is not None and made_in and made_in != self.acts_in.public_id:
+            message = f"You have switched to {self.acts_in} since this page was opened, and nothing was done. Switch back, or open it again."
+            self.add_error(None, message)
+        return made_in
 
 
 class DomainsField(forms.CharField):
@@ -97,7 +113,7 @@ class KeyForm(ActionForm):
     )
 
     def __init__(self, *args: Any, organization: Organization, key: ApiKey | None = None, **kwargs: Any) -> None:
-        super().__init__(*args, key=key, **kwargs)
+        super().__init__(*args, key=key, organization=None if key else organization, **kwargs)
         self.organization = organization
         choosable = Product.objects.active()
         products = self.fields["products"]

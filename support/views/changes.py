@@ -1,5 +1,7 @@
 """Disable and enable a key, suspend and resume a customer: each with a reason that the customer reads."""
 
+from collections.abc import Callable
+
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
@@ -7,6 +9,7 @@ from django.urls import reverse
 
 from accounts.requests import PersonRequest
 from dashboard import htmx
+from keys.models import ApiKey
 from keys.refusals import Refusal
 from support import find
 from support.forms import ReasonForm
@@ -15,31 +18,28 @@ from support.forms import ReasonForm
 def disable(request: PersonRequest, public_id: str) -> HttpResponse:
     """Have every request with the key refused, with a reason that the customer reads."""
     key = find.key(public_id)
-    form = ReasonForm(request.POST if request.method == "POST" else None)
-    if form.is_valid():
-        try:
-            key.disable(by=request.user, reason=form.cleaned_data["reason"], as_staff=True)
-        except Refusal as refusal:
-            form.add_error(None, str(refusal))
-        else:
-            messages.success(request, f"{key} is disabled. Its requests are refused within a second.")
-            return redirect(f"{reverse('support:key', args=[key.public_id])}?receipt=disabled")
-    return _dialog(request, "support/disable.html", form, key=key)
+    return _with_reason(request, key, key.disable, "disabled", "support/disable.html")
 
 
 def enable(request: PersonRequest, public_id: str) -> HttpResponse:
     """Let a disabled key work again, for a reason that the customer reads."""
     key = find.key(public_id)
+    return _with_reason(request, key, key.enable, "enabled", "support/enable.html")
+
+
+def _with_reason(
+    request: PersonRequest, key: ApiKey, verb: Callable[..., None], done: str, template: str
+) -> HttpResponse:
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         try:
-            key.enable(by=request.user, reason=form.cleaned_data["reason"], as_staff=True)
+            verb(by=request.user, reason=form.cleaned_data["reason"], as_staff=True)
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, f"{key} is enabled. Its requests pass within a second.")
-            return redirect(f"{reverse('support:key', args=[key.public_id])}?receipt=enabled")
-    return _dialog(request, "support/enable.html", form, key=key)
+            messages.success(request, f"{key} is {done}. It holds within a second.")
+            return redirect(f"{reverse('support:key', args=[key.public_id])}?receipt={done}")
+    return _dialog(request, template, form, key=key)
 
 
 def suspend(request: PersonRequest, customer_id: str) -> HttpResponse:

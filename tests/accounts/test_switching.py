@@ -2,7 +2,9 @@
 
 import pytest
 
-from accounts.models import Membership, Role
+from accounts.models import Membership, Organization, Role
+from alerts.models import Alert
+from keys.models import ApiKey
 from tests.factories import join
 
 pytestmark = pytest.mark.django_db
@@ -53,6 +55,26 @@ def test_a_foreign_or_unknown_organisation_does_not_exist(cast, ada, htmx):
 def test_following_a_link_switches_nothing(two, ada):
     assert ada.get(url(two.other)).status == 405
     assert ada.get(WHERE).one(".org-name").text == "Northwind Routing"
+
+
+@pytest.mark.parametrize(
+    ("page", "fields"),
+    [
+        ("/keys/create/", {"name": "Meant for Northwind", "products": ["1"]}),
+        ("/analytics/time-zone/", {"time_zone": "Asia/Kathmandu"}),
+        ("/alerts/create/?condition=silence", {"name": "Meant for Northwind"}),
+    ],
+)
+def test_a_form_that_was_opened_before_switching_in_another_tab_does_nothing(cast, ada, page, fields):
+    join(cast.other, cast.ada, Role.OWNER)
+    opened = ada.get(page).fields(".sheet form") | fields
+    ada.post(url(cast.other))
+    answer = ada.post(page, opened)
+    assert answer.status == 422
+    assert "You have switched to Other Maps since this page was opened" in answer
+    assert not ApiKey.objects.filter(name="Meant for Northwind").exists()
+    assert not Alert.objects.exists()
+    assert set(Organization.objects.values_list("time_zone", flat=True)) == {"UTC"}
 
 
 def test_the_end_of_a_membership_counts_from_the_next_request(two, ada):
