@@ -2,7 +2,7 @@
 
 import base64
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import ClassVar, TypedDict
 
 from allauth.mfa import app_settings as mfa_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
@@ -18,7 +18,15 @@ from keys.refusals import Refusal
 Kind = Authenticator.Type
 COUNTS_AS_SECOND = (Kind.TOTP, Kind.WEBAUTHN)
 PASSKEY_NAME_LENGTH = 60
-_PLACE = {"organization": "people", "key": "second factors", "number": 0}
+
+
+class _Place(TypedDict):
+    organization: str
+    key: str
+    number: int
+
+
+_PLACE: _Place = {"organization": "people", "key": "second factors", "number": 0}
 """Where the vault seals these secrets: under a key of their own, which opens no API key."""
 
 
@@ -34,11 +42,11 @@ class FactorAdapter(DefaultMFAAdapter):
 
     def encrypt(self, text: str) -> str:
         """Seal the seed of an app or of recovery codes before it is stored."""
-        return base64.b64encode(vault.seal(text, **_PLACE)).decode()  # type: ignore[arg-type]
+        return base64.b64encode(vault.seal(text, **_PLACE)).decode()
 
     def decrypt(self, encrypted_text: str) -> str:
         """Open a sealed seed. Raises keys.vault.SealError."""
-        return vault.open_sealed(base64.b64decode(encrypted_text), **_PLACE)  # type: ignore[arg-type]
+        return vault.open_sealed(base64.b64decode(encrypted_text), **_PLACE)
 
     def generate_authenticator_name(self, user: User, type: str) -> str:
         """Propose a name for a new passkey."""
