@@ -36,6 +36,11 @@ bench-analytics: $(VENV)/.installed  ## time every page of Analytics over millio
 screenshots: $(VENV)/.installed  ## take the pictures of docs/screenshots anew (needs chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
+# Sorted by file; no line numbers, which would change with every edit, and no obsolete messages.
+messages: $(VENV)/.installed  ## extract what is to be translated, and compile what is (needs GNU gettext)
+	$(BIN)/python manage.py makemessages --all --no-wrap --no-obsolete --add-location file --ignore .venv --ignore var --ignore tests --ignore benchmarks
+	$(BIN)/python manage.py compilemessages --ignore .venv --ignore var
+
 lint: $(VENV)/.installed  ## style, types, architecture, templates
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
@@ -60,4 +65,4 @@ lock: $(VENV)/.installed  ## write requirements*.txt anew from requirements*.in
 clean:  ## remove the demo's data
 	rm -rf var
 
-.PHONY: help install demo traffic test chaos bench bench-analytics screenshots lint check-production check lock clean
+.PHONY: help install demo traffic test chaos bench bench-analytics screenshots messages lint check-production check lock clean

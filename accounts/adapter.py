@@ -13,6 +13,7 @@ from accounts import security_events
 from accounts.models import User
 from accounts.requests import PersonRequest
 from accounts.signin import devices
+from dashboard import languages
 from keys.queries import first_key_of
 from notices.backend import OutboxBackend
 
@@ -31,6 +32,10 @@ class AccountAdapter(DefaultAccountAdapter):
         "rate_limited": "Too many attempts. Wait a minute, then try again.",
         "too_many_login_attempts": "Too many attempts with this address. Wait five minutes, then try again.",
     }
+
+    def new_user(self, request: HttpRequest) -> User:
+        """Have a new person go on in the language in which they register, also in mails."""
+        return User(language=languages.current())
 
     def render_mail(self, *args: Any, **kwargs: Any) -> EmailMessage:
         """Have the mail go through the outbox: no page waits for a mail server or fails with it."""

@@ -16,8 +16,8 @@ GetResponse = Callable[[HttpRequest], HttpResponse]
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
 STAFFS_OWN = ("/support/", "/admin/")
 """Where staff stay who they are, also during a visit."""
-STILL_SENT = frozenset({"support:end_visit", "account_logout", "admin:logout", "theme", "shortcuts"})
-"""What may be sent during a visit: its end, and what only this device keeps."""
+STILL_SENT = frozenset({"support:end_visit", "account_logout", "admin:logout", "theme", "language", "shortcuts"})
+"""What may be sent during a visit: its end, and how the staff person likes to read."""
 
 
 def organization(get_response: GetResponse) -> GetResponse:

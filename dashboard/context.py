@@ -5,7 +5,7 @@ from typing import Any
 from django.conf import settings
 from django.http import HttpRequest
 
-from dashboard import preferences
+from dashboard import languages, preferences
 from notices.models import Notice
 
 
@@ -18,6 +18,8 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "is_development": settings.DEVELOPMENT,
         "theme": preferences.theme(request),
         "themes": preferences.THEMES,
+        "language": languages.current(),
+        "languages": languages.LANGUAGES,
         "uses_single_keys": preferences.uses_single_keys(request),
         "command_key": "⌘" if "Mac OS" in request.headers.get("User-Agent", "") else "Ctrl",
         "membership": getattr(request, "membership", None),

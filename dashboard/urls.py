@@ -26,6 +26,7 @@ urlpatterns = [
     path("find/", views.find, name="find"),
     path("shortcuts/", views.shortcuts, name="shortcuts"),
     path("theme/", views.choose_theme, name="theme"),
+    path("language/", views.choose_language, name="language"),
     path("mail/", views.development_mail, name="development_mail"),
     path("styleguide/", styleguide.styleguide, name="styleguide"),
     path("brand/style.css", brand.style, name="brand_style"),

@@ -11,7 +11,7 @@ from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
 
 from accounts.requests import PersonRequest
-from dashboard import htmx, mail, palette, preferences
+from dashboard import htmx, languages, mail, palette, preferences
 from dashboard.preferences import Theme
 from dashboard.request_ids import current_request_id
 from keys.pasted import holds_key
@@ -37,6 +37,18 @@ def choose_theme(request: htmx.HtmxRequest) -> HttpResponse:
     else:
         response = redirect(_page_before(request))
     preferences.keep_theme(response, Theme(chosen))
+    return response
+
+
+def choose_language(request: PersonRequest) -> HttpResponse:
+    """Remember the language, of whoever is signed in also for mails, and stay on the page."""
+    chosen = request.POST.get("language", "")
+    if chosen not in languages.LANGUAGES:
+        raise BadRequest("There is no such language.")
+    if request.user.is_authenticated:
+        request.user.choose_language(chosen)
+    response = redirect(_page_before(request))
+    languages.keep(response, chosen)
     return response
 
 

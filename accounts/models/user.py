@@ -38,6 +38,8 @@ class User(AbstractUser):
 
     username = None  # type: ignore[assignment]
     email = models.EmailField("e-mail address")
+    # A code of settings.LANGUAGES; empty: pages as the browser asks, mails in English.
+    language = models.CharField(max_length=10, blank=True, default="")
 
     USERNAME_FIELD = "email"
     REQUIRED_FIELDS: ClassVar[list[str]] = []
@@ -53,6 +55,11 @@ class User(AbstractUser):
 
     def __str__(self) -> str:
         return self.email
+
+    def choose_language(self, code: str) -> None:
+        """Read pages and mails in this language from now on."""
+        self.language = code
+        self.save(update_fields=["language"])
 
     def has_confirmed(self, email: str) -> bool:
         """Whether the person has proven to read this address."""

@@ -14,6 +14,7 @@ from accounts.models import Invitation, User
 from accounts.models.invitation import digest_of
 from accounts.organization_forms import JoinForm
 from accounts.requests import PersonRequest
+from dashboard import languages
 from keys.refusals import Refusal
 
 
@@ -59,7 +60,10 @@ def register(request: PersonRequest, token: str) -> HttpResponseBase:
 def _registered(request: PersonRequest, invitation: Invitation, form: JoinForm, token: str) -> HttpResponseBase:
     with transaction.atomic():
         user = User.objects.create_user(
-            invitation.email, form.cleaned_data["password"], first_name=form.cleaned_data["first_name"]
+            invitation.email,
+            form.cleaned_data["password"],
+            first_name=form.cleaned_data["first_name"],
+            language=languages.current(),
         )
         EmailAddress.objects.create(user=user, email=user.email, verified=True, primary=True)
         answer = _joined(request, invitation, user, token)

@@ -12,7 +12,7 @@ from django.utils import timezone
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 
-from dashboard import brand, htmx
+from dashboard import brand, htmx, languages
 
 register = template.Library()
 
@@ -50,6 +50,12 @@ def brand_logo() -> str:
 def brand_style() -> str:
     """The address of the provider's colour; empty where ours is shown."""
     return brand.style_url()
+
+
+@register.simple_tag
+def page_language() -> str:
+    """The language of the page, as HTML names it."""
+    return languages.tag()
 
 
 @register.simple_tag

@@ -13,7 +13,7 @@ def worn(page: Page) -> tuple[str | None, str | None]:
 
 
 def pressed(page: Page) -> list[str]:
-    return [each.get("value") for each in page.all(".theme button[aria-pressed=true]")]
+    return [each.get("value") for each in page.all("button[name=theme][aria-pressed=true]")]
 
 
 def test_without_a_choice_pages_follow_the_system(ada):

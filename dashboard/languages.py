@@ -1,0 +1,70 @@
+"""In which language a person reads: the one that they chose, else the one that their browser asks for.
+
+Who is signed in has it in the account, so that mails speak it too; everybody else in a cookie of the device.
+"""
+
+from collections.abc import Callable
+
+from django.conf import settings
+from django.http import HttpRequest, HttpResponse
+from django.utils import translation
+from django.utils.cache import patch_vary_headers
+
+from dashboard.preferences import LASTS
+
+GetResponse = Callable[[HttpRequest], HttpResponse]
+
+LANGUAGES = dict(settings.LANGUAGES)
+
+
+def current() -> str:
+    """Return the code of the language in which this request is answered."""
+    return translation.get_language() or settings.LANGUAGE_CODE
+
+
+def tag() -> str:
+    """Return the language as HTML names it: `en-GB`, `de`."""
+    code, _, region = current().partition("-")
+    return f"{code}-{region.upper()}" if region else code
+
+
+def of_device(get_response: GetResponse) -> GetResponse:
+    """Answer in the language of the cookie or of the browser; comes before what answers without the database."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        with translation.override(translation.get_language_from_request(request)):
+            response = get_response(request)
+            if response.get("Content-Type", "").startswith("text/html"):
+                response.headers.setdefault("Content-Language", tag())
+                patch_vary_headers(response, ["Accept-Language", "Cookie"])
+        return response
+
+    return middleware
+
+
+def of_person(get_response: GetResponse) -> GetResponse:
+    """Answer who is signed in, in the language of their account; comes after it is known who asks."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        chosen = request.user.language if request.user.is_authenticated else ""
+        if chosen not in LANGUAGES:
+            return get_response(request)
+        with translation.override(chosen):
+            response = get_response(request)
+            if response.get("Content-Type", "").startswith("text/html"):
+                response["Content-Language"] = tag()
+        return response
+
+    return middleware
+
+
+def keep(response: HttpResponse, chosen: str) -> None:
+    """Remember the language on this device for a year."""
+    response.set_cookie(
+        settings.LANGUAGE_COOKIE_NAME,
+        chosen,
+        max_age=LASTS,
+        samesite="Lax",
+        httponly=True,
+        secure=settings.SESSION_COOKIE_SECURE,
+    )
