@@ -1,7 +1,12 @@
 """Every condition that an alert can have, as data: what is measured, what a person chooses, and how it is said."""
 
 from dataclasses import dataclass
-from typing import Final
+from typing import Any, Final
+
+from django.utils.translation import gettext_lazy as _
+
+from dashboard import words
+from dashboard.words import Words
 
 WINDOWS_MINUTES: Final = (5, 10, 15, 30, 60)
 LEAST_REQUESTS: Final = 100
@@ -12,14 +17,15 @@ LEAST_REQUESTS: Final = 100
 class Condition:
     """One condition. `sentence` is filled with `threshold`, `minutes` and `least`; `ask` is the label of the threshold.
 
-    `has_window` says that it looks at the last minutes, `has_least` that it needs so many requests in them.
+    `has_window` says that it looks at the last minutes, `has_least` that it needs so many requests in them. `unit` is for
+    machines.
     """
 
     code: str
-    name: str
-    explanation: str
-    ask: str
-    sentence: str
+    name: Words
+    explanation: Words
+    ask: Words
+    sentence: Words
     unit: str
     proposed: int
     highest: int
@@ -30,35 +36,66 @@ class Condition:
 
     def say(self, *, threshold: int, minutes: int, least: int) -> str:
         """Return the condition in words."""
-        return self.sentence.format(threshold=threshold, minutes=minutes, least=least)
+        shown = {"%": f"{threshold} %", "requests": words.number(threshold)}.get(self.unit, str(threshold))
+        return str(self.sentence) % {"threshold": shown, "minutes": minutes, "least": words.number(least)}
 
 
-_WITHIN: Final = "within {minutes} minutes, of at least {least:,}"
 _ALL: Final = (
     Condition(
-        "errors", "Share of errors", "Many requests end with 4XX or 5XX; QPS breaches are not among them.",
-        "Errors, in per cent of the requests", "{threshold} % or more of the requests fail " + _WITHIN,
+        "errors", _("Share of errors"), _("Many requests end with 4XX or 5XX; QPS breaches are not among them."),
+        _("Errors, in per cent of the requests"),
+        _("%(threshold)s or more of the requests fail within %(minutes)s minutes, of at least %(least)s"),
         "%", 10, 100, has_window=True, has_least=True,
     ),
     Condition(
-        "breaches", "Share of QPS breaches", "Many requests are refused because a QPS limit is reached.",
-        "QPS breaches, in per cent of the requests", "{threshold} % or more of the requests are QPS breaches " + _WITHIN,
+        "breaches", _("Share of QPS breaches"), _("Many requests are refused because a QPS limit is reached."),
+        _("QPS breaches, in per cent of the requests"),
+        _("%(threshold)s or more of the requests are QPS breaches within %(minutes)s minutes, of at least %(least)s"),
         "%", 5, 100, has_window=True, has_least=True,
     ),
     Condition(
-        "peak", "Peak near the limit", "The busiest second of a key and product comes near its QPS limit, or over it.",
-        "Busiest second, in per cent of the QPS limit", "A second reaches {threshold} % of a QPS limit within {minutes} minutes",
-        "%", 80, 1000, has_window=True,
+        "peak", _("Peak near the limit"), _("The busiest second of a key and product comes near its QPS limit, or over it."),
+        _("Busiest second, in per cent of the QPS limit"),
+        _("A second reaches %(threshold)s of a QPS limit within %(minutes)s minutes"), "%", 80, 1000, has_window=True,
     ),
     Condition(
-        "silence", "No requests", "Requests that came before come no longer.",
-        "Hours without a request", "No request for {threshold} hours", "hours", 6, 30 * 24,
+        "silence", _("No requests"), _("Requests that came before come no longer."),
+        _("Hours without a request"), _("No request for %(threshold)s hours"), "hours", 6, 30 * 24,
     ),
     Condition(
-        "volume", "Monthly volume", "The requests of a month reach a number, such as that of your agreement.",
-        "Requests in a month", "{threshold:,} requests or more in a month", "requests", 1_000_000, 10**15,
+        "volume", _("Monthly volume"), _("The requests of a month reach a number, such as that of your agreement."),
+        _("Requests in a month"), _("%(threshold)s requests or more in a month"), "requests", 1_000_000, 10**15,
         is_over_silently=True,
     ),
 )  # fmt: skip
 
 CONDITIONS: Final = {condition.code: condition for condition in _ALL}
+
+READINGS: Final[dict[str, Words]] = {
+    "errors": _("%(share)s of %(requests)s failed within %(minutes)s minutes."),
+    "breaches": _("%(share)s of %(requests)s were QPS breaches within %(minutes)s minutes."),
+    "peak": _("%(peak)s in one second, %(share)s of the limit of %(limit)s: %(product)s with %(key)s."),
+    "no_peak": _("No requests in this time."),
+    "silence": _("The last request came %(hours)s hours ago."),
+    "volume": _("%(requests)s since the first of the month."),
+}
+"""What was measured, by the kind of a reading."""
+
+_WRITTEN: Final = {
+    "share": lambda value: words.percent(*value),
+    "requests": words.requests,
+    "peak": words.requests,
+    "limit": words.number,
+    "hours": lambda value: words.decimal(value, 1),
+}
+"""How figures of a reading are written; others as they are. A share is its value and its decimals."""
+
+
+def say(kind: str, figures: dict[str, Any]) -> str:
+    """Return a reading in words; `condition` is the alert's own sentence, for its test."""
+    if kind == "condition":
+        return CONDITIONS[figures["code"]].say(
+            threshold=figures["threshold"], minutes=figures["minutes"], least=figures["least"]
+        )
+    told = {name: _WRITTEN[name](value) if name in _WRITTEN else value for name, value in figures.items()}
+    return str(READINGS[kind]) % told

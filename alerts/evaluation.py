@@ -112,18 +112,17 @@ def _shares(alerts: Sequence[Alert], now: dt.datetime) -> Iterator[tuple[int, Re
     for pk, requests, over_qps, errors in _ask(_SHARE, alerts, lambda alert: _window(alert, now)):
         alert = by_pk[pk]
         if requests >= alert.least_requests:
-            count, what = (errors, "failed") if alert.condition == "errors" else (over_qps, "were QPS breaches")
-            share = 100 * count / requests
-            words = f"{share:.1f} % of {requests:,} requests {what} within {alert.minutes} minutes."
-            yield pk, Reading(round(share, 3), words)
+            share = 100 * (errors if alert.condition == "errors" else over_qps) / requests
+            figures = {"share": [share, 1], "requests": requests, "minutes": alert.minutes}
+            yield pk, Reading(round(share, 3), alert.condition, figures)
 
 
 def _peaks(alerts: Sequence[Alert], now: dt.datetime) -> Iterator[tuple[int, Reading]]:
-    found = {alert.pk: Reading(0, "No requests in this time.") for alert in alerts}
+    found = {alert.pk: Reading(0, "no_peak", {}) for alert in alerts}
     for pk, peak, allowed, product, key in _ask(_PEAK, alerts, lambda alert: _window(alert, now)):
         share = 100 * peak / allowed
-        words = f"{peak:,} requests in one second, {share:.0f} % of the limit of {allowed:,}: {product} with {key}."
-        found[pk] = Reading(round(share, 3), words[:300])
+        figures = {"peak": peak, "share": [share, 0], "limit": allowed, "product": product, "key": key}
+        found[pk] = Reading(round(share, 3), "peak", figures)
     yield from found.items()
 
 
@@ -134,7 +133,7 @@ def _silences(alerts: Sequence[Alert], now: dt.datetime) -> Iterator[tuple[int, 
     working = [alert for alert in alerts if not _is_stopped(alert, now)]
     for pk, minute in _ask(_SILENCE, working, lambda alert: now - KEPT):
         hours = max(0.0, (now - minute).total_seconds() / 3600)
-        yield pk, Reading(round(hours, 3), f"The last request came {hours:.1f} hours ago.")
+        yield pk, Reading(round(hours, 3), "silence", {"hours": hours})
 
 
 def _is_stopped(alert: Alert, now: dt.datetime) -> bool:
@@ -145,7 +144,7 @@ def _is_stopped(alert: Alert, now: dt.datetime) -> bool:
 
 def _volumes(alerts: Sequence[Alert], now: dt.datetime) -> Iterator[tuple[int, Reading]]:
     for pk, requests in _ask(_VOLUME, alerts, lambda alert: _month(alert, now)):
-        yield pk, Reading(requests, f"{requests:,} requests since the first of the month.")
+        yield pk, Reading(requests, "volume", {"requests": requests})
 
 
 def _window(alert: Alert, now: dt.datetime) -> dt.datetime:

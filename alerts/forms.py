@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.core.validators import MaxValueValidator, MinValueValidator
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
 from alerts import webhooks
@@ -15,7 +17,12 @@ from keys.forms import ActionForm
 from keys.models import ApiKey
 from keys.pasted import refuse_key
 
-ALL_KEYS = "All keys"
+ALL_KEYS = _("All keys")
+
+
+def minutes(count: int) -> str:
+    """`5 minutes`."""
+    return ngettext("%(count)s minute", "%(count)s minutes", count) % {"count": count}
 
 
 class AlertForm(ActionForm):
@@ -24,35 +31,40 @@ class AlertForm(ActionForm):
     name = forms.CharField(
         max_length=80,
         validators=[refuse_key],
-        help_text="It becomes the subject of the mail.",
+        help_text=_("It becomes the subject of the mail."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
     scope = forms.ModelChoiceField(
-        ApiKey.objects.none(), label="Key", required=False, to_field_name="public_id", empty_label=ALL_KEYS
+        ApiKey.objects.none(), label=_("Key"), required=False, to_field_name="public_id", empty_label=ALL_KEYS
     )
     threshold = forms.IntegerField(widget=forms.NumberInput(attrs={"inputmode": "numeric"}))
     minutes = forms.TypedChoiceField(
-        label="Measured over", coerce=int, choices=[(each, f"{each} minutes") for each in WINDOWS_MINUTES], initial=10
+        label=_("Measured over"),
+        coerce=int,
+        choices=lambda: [(each, minutes(each)) for each in WINDOWS_MINUTES],
+        initial=10,
     )
     least_requests = forms.IntegerField(
-        label="With at least so many requests",
+        label=_("With at least so many requests"),
         min_value=1,
         max_value=10**9,
         initial=LEAST_REQUESTS,
-        help_text="With fewer requests in that time nothing changes: of three requests one is a third.",
+        help_text=_("With fewer requests in that time nothing changes: of three requests one is a third."),
     )
     sends_mail = forms.BooleanField(
-        label="Mail to owners, admins and developers",
+        label=_("Mail to owners, admins and developers"),
         required=False,
         initial=True,
-        help_text="Each of them chooses under “Your mails” when.",
+        help_text=_("Each of them chooses under “Your mails” when."),
     )
     webhook_url = forms.CharField(
-        label="Webhook",
+        label=_("Webhook"),
         required=False,
         max_length=500,
         validators=[refuse_key],
-        help_text="An https:// address on the public internet that takes a signed POST. Its signing secret is shown once.",
+        help_text=_(
+            "An https:// address on the public internet that takes a signed POST. Its signing secret is shown once."
+        ),
         widget=forms.TextInput(attrs={"type": "url", "autocomplete": "off", "spellcheck": "false"}),
     )
     seen = forms.IntegerField(widget=forms.HiddenInput, required=False)
@@ -60,7 +72,7 @@ class AlertForm(ActionForm):
     def __init__(
         self, *args: Any, organization: Organization, terms: Condition, alert: Alert | None = None, **kwargs: Any
     ) -> None:
-        shown: dict[str, Any] = {"name": terms.name, "threshold": terms.proposed}
+        shown: dict[str, Any] = {"name": str(terms.name), "threshold": terms.proposed}
         if alert is not None:
             names = ("name", "threshold", "minutes", "least_requests", "sends_mail", "webhook_url")
             shown = {name: getattr(alert, name) for name in names}
@@ -70,7 +82,7 @@ class AlertForm(ActionForm):
         self.terms, self.alert = terms, alert
         self._offer_keys(organization)
         threshold = self.fields["threshold"]
-        threshold.label = terms.ask
+        threshold.label = str(terms.ask)
         threshold.validators += [MinValueValidator(1), MaxValueValidator(terms.highest)]
         threshold.widget.attrs |= {"min": 1, "max": terms.highest}
         for name, is_asked in (("minutes", terms.has_window), ("least_requests", terms.has_least)):
@@ -90,7 +102,7 @@ class AlertForm(ActionForm):
         """Refuse names that cannot be read."""
         name = " ".join(str(self.cleaned_data["name"]).split())
         if not name.isprintable():
-            raise ValidationError("The name has characters that cannot be shown.")
+            raise ValidationError(gettext("The name has characters that cannot be shown."))
         return name
 
     def clean_webhook_url(self) -> str:
@@ -107,7 +119,7 @@ class AlertForm(ActionForm):
         """Want at least one way to tell."""
         cleaned = super().clean() or {}
         if not cleaned.get("sends_mail") and not cleaned.get("webhook_url") and "webhook_url" not in self.errors:
-            self.add_error("sends_mail", "Choose mail, a webhook, or both.")
+            self.add_error("sends_mail", gettext("Choose mail, a webhook, or both."))
         return cleaned
 
     @property

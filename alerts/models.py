@@ -2,7 +2,7 @@
 
 import datetime as dt
 import secrets
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, Self
@@ -10,11 +10,13 @@ from urllib.parse import urlsplit
 
 from django.conf import settings
 from django.db import models, transaction
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, Organization, User
 from alerts import payload
-from alerts.conditions import CONDITIONS, Condition
+from alerts.conditions import CONDITIONS, Condition, say
 from dashboard import public_ids
 from keys import vault
 from keys.models import ApiKey
@@ -26,7 +28,7 @@ MOST = 50
 
 TESTS_PER_HOUR = 20
 QUEUE = "webhooks"
-STALE = "Someone else changed this alert a moment ago. Open it again to see what it is now."
+STALE = _("Someone else changed this alert a moment ago. Open it again to see what it is now.")
 
 
 def make_alert_id() -> str:
@@ -55,10 +57,16 @@ class Wish:
 
 @dataclass(frozen=True, slots=True)
 class Reading:
-    """What was measured for an alert: the value in the condition's unit, and the same in a sentence."""
+    """What was measured for an alert: the value in the condition's unit, and the figures of a sentence of that kind."""
 
     value: float
-    sentence: str
+    kind: str
+    figures: dict[str, Any]
+
+    @property
+    def words(self) -> str:
+        """The sentence, in the reader's language."""
+        return say(self.kind, self.figures)
 
 
 class AlertQuerySet(models.QuerySet["Alert"]):
@@ -130,7 +138,7 @@ class Alert(models.Model):
         with transaction.atomic():
             organization.lock()
             if organization.alerts.count() >= MOST:
-                raise Refusal(f"An organisation can have {MOST} alerts. Delete one first.")
+                raise Refusal(gettext("An organisation can have %(most)s alerts. Delete one first.") % {"most": MOST})
             alert = cls(organization=organization, created_by=by, created_at=at or timezone.now())
             alert._take(wish)
             alert.save(force_insert=True)
@@ -173,7 +181,7 @@ class Alert(models.Model):
         """Sign with a new secret from the next webhook on; it is in `new_secret`. Raises Refusal without a webhook."""
         with self._locked():
             if not self.webhook_url:
-                raise Refusal("This alert has no webhook.")
+                raise Refusal(gettext("This alert has no webhook."))
             self._make_secret()
             self._save("webhook_secret")
             self._record("alert.secret_renewed", by)
@@ -191,9 +199,10 @@ class Alert(models.Model):
         with self._locked():
             recent = AlertEvent.objects.filter(alert__organization=self.organization, kind=AlertEvent.Kind.TEST)
             if recent.filter(at__gt=timezone.now() - dt.timedelta(hours=1)).count() >= TESTS_PER_HOUR:
-                raise Refusal(f"{TESTS_PER_HOUR} tests were sent in the last hour. Try again later.")
+                text = gettext("%(count)s tests were sent in the last hour. Try again later.")
+                raise Refusal(text % {"count": TESTS_PER_HOUR})
             self._record("alert.tested", by)
-            return self._tell(AlertEvent.Kind.TEST, Reading(self.threshold, self.sentence), people=[by])
+            return self._tell(AlertEvent.Kind.TEST, self._own_terms(), people=[by])
 
     def note(self, reading: Reading, *, is_met: bool, version: int, now: dt.datetime) -> bool:
         """Take what was measured for a version: fire, or be over. Returns whether that changed anything.
@@ -217,11 +226,11 @@ class Alert(models.Model):
         with transaction.atomic():
             fresh = Alert.objects.select_for_update(of=("self",)).filter(pk=self.pk).first()
             if fresh is None:
-                raise Refusal("This alert has been deleted.")
+                raise Refusal(gettext("This alert has been deleted."))
             for field in self._meta.concrete_fields:
                 setattr(self, field.attname, getattr(fresh, field.attname))
             if version is not None and version != self.version:
-                raise StaleVersion(STALE)
+                raise StaleVersion(str(STALE))
             yield
 
     def _take(self, wish: Wish) -> None:
@@ -244,10 +253,12 @@ class Alert(models.Model):
         return {"organization": self.organization.public_id, "key": self.public_id, "number": 0}
 
     def _facts(self) -> dict[str, Any]:
-        """What the log keeps."""
+        """What the log keeps, in one language for all who read it."""
+        with translation.override(settings.LANGUAGE_CODE):
+            condition = self.sentence
         return {
             "name": self.name,
-            "condition": self.sentence,
+            "condition": condition,
             "key": self.key.name if self.key else "",
             "mail": self.sends_mail,
             "webhook": self.webhook_host,
@@ -260,21 +271,39 @@ class Alert(models.Model):
     def _record(self, verb: str, by: User, **details: Any) -> None:
         AuditEvent.record(verb, organization=self.organization, actor=by, target=self, **details)
 
-    def _tell(self, kind: str, reading: Reading, *, people: Any, at: dt.datetime | None = None) -> "AlertEvent":
+    def _own_terms(self) -> Reading:
+        """What a test says: the condition itself."""
+        figures = {"threshold": self.threshold, "minutes": self.minutes, "least": self.least_requests}
+        return Reading(self.threshold, "condition", {"code": self.condition, **figures})
+
+    def _tell(
+        self, kind: str, reading: Reading, *, people: Iterable[User], at: dt.datetime | None = None
+    ) -> "AlertEvent":
+        with translation.override(settings.LANGUAGE_CODE):  # what webhooks carry
+            sentence = reading.words[:300]
         event = AlertEvent.objects.create(
-            alert=self, kind=kind, value=reading.value, sentence=reading.sentence, at=at or timezone.now()
-        )
+            alert=self, kind=kind, value=reading.value, sentence=sentence, at=at or timezone.now(),
+            reading={"kind": reading.kind, "figures": reading.figures},
+        )  # fmt: skip
         if kind == AlertEvent.Kind.RECOVERED and self.terms.is_over_silently:
             return event
         if self.sends_mail:
-            context = {"alert": self.name, "sentence": event.sentence, "condition": self.sentence}
-            context["scope"] = self.key.name if self.key else "All keys"
-            outbox.post(
-                f"alert.{kind}", organization=self.organization, people=people, context=context, about=self.public_id
-            )
+            self._post(event, people)
         if self.webhook_url:
             Delivery.keep(event)
         return event
+
+    def _post(self, event: "AlertEvent", people: Iterable[User]) -> None:
+        """Write a notice to each, in the language of their mails."""
+        by_language: dict[str, list[User]] = {}
+        for person in people:
+            by_language.setdefault(person.language or settings.LANGUAGE_CODE, []).append(person)
+        for language, readers in by_language.items():
+            with translation.override(language):
+                context = {"alert": self.name, "sentence": event.words, "condition": self.sentence}
+                context["scope"] = self.key.name if self.key else gettext("All keys")
+            kind = f"alert.{event.kind}"
+            outbox.post(kind, organization=self.organization, people=readers, context=context, about=self.public_id)
 
 
 class AlertEvent(models.Model):
@@ -283,15 +312,16 @@ class AlertEvent(models.Model):
     class Kind(models.TextChoices):
         """What it was."""
 
-        FIRED = "fired", "Fired"
-        RECOVERED = "recovered", "Over"
-        TEST = "test", "Test"
+        FIRED = "fired", pgettext_lazy("alert", "Fired")
+        RECOVERED = "recovered", pgettext_lazy("alert", "Over")
+        TEST = "test", pgettext_lazy("alert", "Test")
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_event_id, editable=False)
     alert = models.ForeignKey(Alert, on_delete=models.CASCADE, related_name="events")
     kind = models.CharField(max_length=10, choices=Kind)
     value = models.FloatField()
     sentence = models.CharField(max_length=300)
+    reading = models.JSONField(default=dict)
     at = models.DateTimeField(default=timezone.now)
 
     class Meta:
@@ -303,6 +333,11 @@ class AlertEvent(models.Model):
 
     def __str__(self) -> str:
         return self.sentence
+
+    @property
+    def words(self) -> str:
+        """What was measured, in the reader's language; `sentence` is the same for machines."""
+        return say(self.reading["kind"], self.reading["figures"]) if self.reading else self.sentence
 
 
 class Delivery(models.Model):
@@ -325,6 +360,11 @@ class Delivery(models.Model):
 
     def __str__(self) -> str:
         return f"{self.url}: {self.state}"
+
+    @property
+    def told_error(self) -> str:
+        """What went wrong, in the reader's language as far as the sentence is ours."""
+        return gettext(self.error)
 
     @property
     def state(self) -> str:

@@ -5,6 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest
 from accounts.views.answers import Question, acts, ask, done
@@ -64,8 +65,8 @@ def create(request: MemberRequest) -> HttpResponse:
 
     if request.method == "POST" and form.is_valid() and (public_id := act(form, request, verb)):
         alert = made[0] if made else _own(request, public_id)
-        return _saved(request, alert, f"The alert “{alert}” is set.")
-    return _form(request, form, "Set an alert", reverse("alerts:list"))
+        return _saved(request, alert, gettext("The alert “%(alert)s” is set.") % {"alert": alert})
+    return _form(request, form, gettext("Set an alert"), reverse("alerts:list"))
 
 
 def edit(request: MemberRequest, public_id: str) -> HttpResponse:
@@ -79,17 +80,24 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
         return alert.public_id
 
     if request.method == "POST" and form.is_valid() and act(form, request, verb):
-        return _saved(request, alert, f"The alert “{alert}” is saved.")
-    return _form(request, form, f"Edit {alert}", _page(alert))
+        return _saved(request, alert, gettext("The alert “%(alert)s” is saved.") % {"alert": alert})
+    return _form(request, form, gettext("Edit %(alert)s") % {"alert": alert}, _page(alert))
 
 
 def pause(request: MemberRequest, public_id: str) -> HttpResponse:
     """Stop evaluating an alert for a while."""
     alert, form = _own(request, public_id), ConfirmForm(request.POST or None)
     if acts(form, request, lambda: alert.pause(by=request.user)):
-        return done(request, f"{alert} is paused.", "alerts:detail", public_id)
+        return done(request, gettext("%(alert)s is paused.") % {"alert": alert}, "alerts:detail", public_id)
     return ask(
-        request, Question(f"Pause {alert}", "Pause", _page(alert), ("It tells nobody until it is resumed.",)), form
+        request,
+        Question(
+            gettext("Pause %(alert)s") % {"alert": alert},
+            gettext("Pause"),
+            _page(alert),
+            (gettext("It tells nobody until it is resumed."),),
+        ),
+        form,
     )
 
 
@@ -97,30 +105,48 @@ def resume(request: MemberRequest, public_id: str) -> HttpResponse:
     """Evaluate a paused alert again."""
     alert, form = _own(request, public_id), ConfirmForm(request.POST or None)
     if acts(form, request, lambda: alert.resume(by=request.user)):
-        return done(request, f"{alert} is watched again.", "alerts:detail", public_id)
-    sentences = ("It is held against the usage within a minute, and fires if its condition is met then.",)
-    return ask(request, Question(f"Resume {alert}", "Resume", _page(alert), sentences), form)
+        return done(request, gettext("%(alert)s is watched again.") % {"alert": alert}, "alerts:detail", public_id)
+    sentences = (gettext("It is held against the usage within a minute, and fires if its condition is met then."),)
+    return ask(
+        request,
+        Question(gettext("Resume %(alert)s") % {"alert": alert}, gettext("Resume"), _page(alert), sentences),
+        form,
+    )
 
 
 def test(request: MemberRequest, public_id: str) -> HttpResponse:
     """Send what the alert would send, marked as a test."""
     alert, form = _own(request, public_id), ConfirmForm(request.POST or None)
     if acts(form, request, lambda: alert.try_out(by=request.user)):
-        return done(request, "The test is on its way. Its fate is in the history.", "alerts:detail", public_id)
-    ways = [f"A mail goes to you, {request.user.email}."] if alert.sends_mail else []
-    ways += [f"A signed webhook goes to {alert.webhook_url}."] if alert.webhook_url else []
-    return ask(request, Question(f"Try {alert} out", "Send test", _page(alert), tuple(ways)), form)
+        return done(request, gettext("The test is on its way. Its fate is in the history."), "alerts:detail", public_id)
+    ways = [gettext("A mail goes to you, %(address)s.") % {"address": request.user.email}] if alert.sends_mail else []
+    ways += (
+        [gettext("A signed webhook goes to %(address)s.") % {"address": alert.webhook_url}] if alert.webhook_url else []
+    )
+    return ask(
+        request,
+        Question(gettext("Try %(alert)s out") % {"alert": alert}, gettext("Send test"), _page(alert), tuple(ways)),
+        form,
+    )
 
 
 def secret(request: MemberRequest, public_id: str) -> HttpResponse:
     """Make a new signing secret, and show it once."""
     alert, form = _own(request, public_id), ConfirmForm(request.POST or None)
     if acts(form, request, lambda: alert.renew_secret(by=request.user)):
-        return _saved(request, alert, f"{alert} has a new signing secret.")
+        return _saved(request, alert, gettext("%(alert)s has a new signing secret.") % {"alert": alert})
     sentences = (
-        "Webhooks are signed with the new one from now on, also those that are tried again. The old one proves nothing more.",
+        gettext(
+            "Webhooks are signed with the new one from now on, also those that are tried again. The old one proves nothing more."
+        ),
     )
-    question = Question(f"New signing secret for {alert}", "Make a new secret", _page(alert), sentences, is_danger=True)
+    question = Question(
+        gettext("New signing secret for %(alert)s") % {"alert": alert},
+        gettext("Make a new secret"),
+        _page(alert),
+        sentences,
+        is_danger=True,
+    )
     return ask(request, question, form)
 
 
@@ -128,9 +154,15 @@ def delete(request: MemberRequest, public_id: str) -> HttpResponse:
     """Delete an alert with its history."""
     alert, form = _own(request, public_id), ConfirmForm(request.POST or None)
     if acts(form, request, lambda: alert.discard(by=request.user)):
-        return done(request, f"{alert} is deleted.", "alerts:list")
-    sentences = ("Its history goes with it. Webhooks that still wait are not sent.",)
-    return ask(request, Question(f"Delete {alert}", "Delete", _page(alert), sentences, is_danger=True), form)
+        return done(request, gettext("%(alert)s is deleted.") % {"alert": alert}, "alerts:list")
+    sentences = (gettext("Its history goes with it. Webhooks that still wait are not sent."),)
+    return ask(
+        request,
+        Question(
+            gettext("Delete %(alert)s") % {"alert": alert}, gettext("Delete"), _page(alert), sentences, is_danger=True
+        ),
+        form,
+    )
 
 
 def _own(request: MemberRequest, public_id: str) -> Alert:

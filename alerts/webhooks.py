@@ -18,6 +18,7 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from django.conf import settings
+from django.utils.translation import gettext, gettext_noop
 
 TIMEOUT_S: Final = 5
 """For connecting, sending and the beginning of the answer together; the look-up of the name has the system's own limit."""
@@ -25,6 +26,8 @@ TIMEOUT_S: Final = 5
 KEPT_LENGTH: Final = 300
 """So many characters of an answer are kept."""
 
+NO_ANSWER: Final = gettext_noop("No answer within 5 seconds.")
+NO_WHOLE_ANSWER: Final = gettext_noop("No whole answer within 5 seconds.")
 SIGNATURE: Final = "Latchkey-Signature"
 Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
@@ -76,11 +79,11 @@ def read_url(url: str) -> Target:
         port = parts.port
         host = (parts.hostname or "").encode("idna").decode()
     except (ValueError, UnicodeError):
-        raise WebhookError("This is not an address.") from None
+        raise WebhookError(gettext("This is not an address.")) from None
     if parts.scheme != "https" and not (parts.scheme == "http" and settings.DEVELOPMENT):
-        raise WebhookError("The address begins with https://.")
+        raise WebhookError(gettext("The address begins with https://."))
     if not host or "%" in host or parts.username is not None or not (url.isascii() and url.isprintable()) or " " in url:
-        raise WebhookError("This is not an address that a webhook can be sent to.")
+        raise WebhookError(gettext("This is not an address that a webhook can be sent to."))
     is_tls = parts.scheme == "https"
     path = (parts.path or "/") + (f"?{parts.query}" if parts.query else "")
     target = Target(host, port or (443 if is_tls else 80), path, is_tls)
@@ -96,7 +99,7 @@ def check_address(address: Address) -> None:
     mapped = getattr(address, "ipv4_mapped", None)
     is_open = address.is_global and not address.is_multicast and not address.is_reserved
     if mapped is not None or not is_open or any(address in network for network in _NO_NETWORKS):
-        raise WebhookError("This address is internal: webhooks go to the public internet only.")
+        raise WebhookError(gettext("This address is internal: webhooks go to the public internet only."))
 
 
 def resolve(target: Target) -> list[Address]:
@@ -104,7 +107,7 @@ def resolve(target: Target) -> list[Address]:
     try:
         found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
     except (OSError, UnicodeError):
-        raise WebhookError("The name of the host is not known.") from None
+        raise WebhookError(gettext("The name of the host is not known.")) from None
     addresses = [ipaddress.ip_address(str(place[0]).partition("%")[0]) for *_, place in found]
     for address in addresses:
         check_address(address)
@@ -118,7 +121,7 @@ def send(url: str, body: str, *, secret: str) -> Answer:
         addresses = resolve(target)
     except WebhookError as error:
         return Answer(error=str(error))
-    answer = Answer(error="The name of the host has no address.")
+    answer = Answer(error=gettext_noop("The name of the host has no address."))
     deadline = time.monotonic() + TIMEOUT_S
     for address in addresses[:2]:
         answer = _post(target, address, body, secret, deadline)
@@ -180,12 +183,12 @@ def _post(target: Target, address: Address, body: str, secret: str, deadline: fl
         text = response.read(4 * KEPT_LENGTH).decode(errors="replace").replace("\0", "")[:KEPT_LENGTH]
     except (OSError, http.client.HTTPException, ValueError) as error:
         is_late = connection.is_late or isinstance(error, TimeoutError)
-        return Answer(error=f"No answer within {TIMEOUT_S} seconds." if is_late else _words(error))
+        return Answer(error=NO_ANSWER if is_late else _words(error))
     else:
         if connection.is_late:
-            return Answer(error=f"No whole answer within {TIMEOUT_S} seconds.")
+            return Answer(error=NO_WHOLE_ANSWER)
         refused = 300 <= response.status < 400
-        return Answer(response.status, text, "Redirects are not followed." if refused else "")
+        return Answer(response.status, text, gettext_noop("Redirects are not followed.") if refused else "")
     finally:
         connection.close()
 
@@ -194,5 +197,5 @@ def _words(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
         return f"The certificate is not accepted: {error.verify_message}."[:KEPT_LENGTH]
     if isinstance(error, ConnectionRefusedError):
-        return "The connection was refused."
+        return gettext_noop("The connection was refused.")
     return f"The connection failed: {type(error).__name__}."

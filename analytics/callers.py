@@ -5,13 +5,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import connection
+from django.utils.translation import gettext_lazy as _
 
 from analytics.filters import Filters
 
 SAMPLE = 1_000
 """So many of the last requests that were kept are looked at."""
 ROWS = 12
-KINDS = {"host": "Domains", "network": "Networks", "client": "Clients"}
+KINDS = {"host": _("Domains"), "network": _("Networks"), "client": _("Clients")}
 
 
 @dataclass(frozen=True, slots=True)

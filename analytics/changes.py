@@ -4,12 +4,14 @@ import datetime as dt
 from dataclasses import dataclass
 
 from django.db.models import Q
+from django.utils.translation import gettext, pgettext_lazy
 
 from accounts import activity, stories
 from accounts.models import AuditEvent
 from analytics.filters import Filters
 from analytics.marks import Mark, Span, merged
 from analytics.models import UsageGap
+from dashboard import words
 
 MOST = 40
 """So many changes are marked, the newest ones."""
@@ -17,19 +19,19 @@ MOST = 40
 MOST_GAPS = 200
 
 WORDS = {
-    "key.created": "Created",
-    "key.deleted": "Deleted",
-    "key.disabled": "Disabled",
-    "key.edited": "Edited",
-    "key.enabled": "Enabled",
-    "key.old_string_extended": "Old string extended",
-    "key.old_string_retired": "Old string retired",
-    "key.rotated": "Rotated",
-    "key.undeleted": "Brought back",
-    "qps.approved": "Limit changed",
-    "organization.key_policy_changed": "Key policy",
-    "organization.resumed": "Resumed",
-    "organization.suspended": "Suspended",
+    "key.created": pgettext_lazy("change", "Created"),
+    "key.deleted": pgettext_lazy("change", "Deleted"),
+    "key.disabled": pgettext_lazy("change", "Disabled"),
+    "key.edited": pgettext_lazy("change", "Edited"),
+    "key.enabled": pgettext_lazy("change", "Enabled"),
+    "key.old_string_extended": pgettext_lazy("change", "Old string extended"),
+    "key.old_string_retired": pgettext_lazy("change", "Old string retired"),
+    "key.rotated": pgettext_lazy("change", "Rotated"),
+    "key.undeleted": pgettext_lazy("change", "Brought back"),
+    "qps.approved": pgettext_lazy("change", "Limit changed"),
+    "organization.key_policy_changed": pgettext_lazy("change", "Key policy"),
+    "organization.resumed": pgettext_lazy("change", "Resumed"),
+    "organization.suspended": pgettext_lazy("change", "Suspended"),
 }
 """What can change the course of requests, and the word for its flag."""
 
@@ -68,8 +70,9 @@ def _word(event: AuditEvent) -> str:
     before, after = event.before or {}, event.after or {}
     limit = after.get("granted", after.get("requested"))
     if event.verb == "qps.approved" and isinstance(limit, int) and isinstance(before.get("current"), int):
-        return f"Limit {before['current']:,} → {limit:,}"
-    return WORDS[event.verb]
+        told = {"before": words.number(before["current"]), "after": words.number(limit)}
+        return gettext("Limit %(before)s → %(after)s") % told
+    return str(WORDS[event.verb])
 
 
 def gaps(filters: Filters) -> tuple[Span, ...]:

@@ -1,4 +1,4 @@
-"""Drawings as geometry: paths, positions, labels. Templates put them into SVG with attributes and classes only. PURE.
+"""Drawings as geometry: paths, positions, labels. Templates put them into SVG with attributes and classes only. No database.
 
 Grammar: counts are bars, rates are lines, limits are rules. Shapes are drawn in a box that stretches (one unit per bucket
 wide, pixels high), words stand outside it at percentages and do not stretch.
@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from analytics.marks import Band, Flag
 from analytics.ranges import DAY, MINUTE, Bucket, Step, day_start
+from dashboard import words
 
 PLOT_HEIGHT = 200
 PEAK_HEIGHT = 88
@@ -181,7 +182,7 @@ def draw(
 
 def _levels(values: Iterable[int], highest: int, top: int, height: int) -> tuple[Level, ...]:
     heights = [(value, top + height - value / highest * height) for value in values]
-    return tuple(Level(decimal(y), decimal(y + 4), f"{value:,}") for value, y in heights)
+    return tuple(Level(decimal(y), decimal(y + 4), words.number(value)) for value, y in heights)
 
 
 def _peaks(values: Sequence[int | None], limit: int | None, columns: int) -> Peaks:
@@ -242,8 +243,7 @@ def ticks(buckets: Sequence[Bucket], *, step: Step, zone: ZoneInfo) -> tuple[Tic
         dates = [first + number * DAY for number in range((last - first).days + 1)]
         every = -(-len(dates) // 8)
         placed = [(starts.get(day_start(date, zone), 0), date) for date in dates[::every]]
-        marks = [(index, f"{date:%a} {date.day}" if every < 7 else f"{date.day} {date:%b}", f" {date:%b}" if every < 7 else "")
-                 for index, date in placed]  # fmt: skip
+        marks = [(index, *_date_label(date, has_weekday=every < 7)) for index, date in placed]
     return tuple(
         Tick(f"{index / len(buckets) * 100:.3f}%", label, tail, is_roomy=bool(number % 2))
         for number, (index, label, tail) in enumerate(marks)
@@ -251,7 +251,13 @@ def ticks(buckets: Sequence[Bucket], *, step: Step, zone: ZoneInfo) -> tuple[Tic
 
 
 def _hour_label(at: dt.datetime) -> tuple[str, str]:
-    return (f"{at:%a} {at.day}", f" {at:%b}") if at.hour == 0 else (f"{at:%H:%M}", "")
+    return _date_label(at, has_weekday=True) if at.hour == 0 else (f"{at:%H:%M}", "")
+
+
+def _date_label(date: dt.date, *, has_weekday: bool) -> tuple[str, str]:
+    if has_weekday:
+        return words.date(date, words.WEEKDAY_NUMBER), f" {words.date(date, words.SHORT_MONTH)}"
+    return words.date(date, words.SHORT_DAY), ""
 
 
 @dataclass(frozen=True, slots=True)

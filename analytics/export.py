@@ -13,7 +13,7 @@ from django.db import connection, transaction
 from analytics.filters import Filters
 from analytics.key_rows import pair_buckets
 from analytics.queries import Counts
-from analytics.ranges import Bucket
+from analytics.ranges import STEPS, Bucket
 from analytics.report import grid_of
 from dashboard import spreadsheets
 
@@ -152,7 +152,7 @@ def _key_rows(filters: Filters) -> Iterator[list[Cell]]:
 
 
 def _first_column(filters: Filters) -> list[str]:
-    return [f"{filters.step_words.capitalize()} from ({filters.period.zone.key})"]
+    return [f"{STEPS[filters.step].capitalize()} from ({filters.period.zone.key})"]
 
 
 def _start_of(filters: Filters, bucket: Bucket) -> str:

@@ -3,9 +3,12 @@
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from django.utils.translation import gettext
+
 from analytics.filters import Filters
 from analytics.queries import Failure
 from analytics.reasons import FIXES, OVER_QPS, Fix, Reason, advise, explain
+from dashboard import words
 from keys.models import ApiKey
 
 
@@ -71,8 +74,9 @@ def _row(filters: Filters, group: list[Failure], requests: int, largest: int, ke
 def _names(names: list[str]) -> str:
     """`Search API`, `Search API and Routing API`, `Search API, Routing API and 3 more`."""
     if len(names) > 3:
-        return f"{names[0]}, {names[1]} and {len(names) - 2} more"
-    return " and ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
+        told = {"first": names[0], "second": names[1], "count": len(names) - 2}
+        return gettext("%(first)s, %(second)s and %(count)s more") % told
+    return words.listed(names)
 
 
 def _keys(filters: Filters, groups: Iterable[list[Failure]]) -> dict[int, ApiKey]:

@@ -5,20 +5,30 @@ from typing import Any, Literal
 from urllib.parse import urlencode
 
 from django.urls import reverse
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
 from analytics.models import NO_PRODUCT
-from analytics.ranges import STEPS, Period, Step
+from analytics.ranges import Period, Step
+from analytics.times import STEPS
+from dashboard.words import Words
 from keys.models import ApiKey, Product
 
 View = Literal["usage", "breaches", "errors", "callers"]
 
 DEFAULT_RANGE = "7d"
 RANGES = {
-    "1h": "1 hour", "24h": "24 hours", "7d": "7 days", "30d": "30 days", "90d": "90 days", "12m": "12 months", "own": "Other",
+    "1h": _("1 hour"), "24h": _("24 hours"), "7d": _("7 days"), "30d": _("30 days"), "90d": _("90 days"),
+    "12m": _("12 months"), "own": pgettext_lazy("range of dates", "Other"),
 }  # fmt: skip
-VIEWS: dict[View, str] = {"usage": "Usage", "breaches": "QPS breaches", "errors": "Errors", "callers": "Callers"}
-NO_PRODUCT_CODE, NO_PRODUCT_NAME = "none", "No product"
+VIEWS: dict[View, Words] = {
+    "usage": _("Usage"),
+    "breaches": _("QPS breaches"),
+    "errors": _("Errors"),
+    "callers": _("Callers"),
+}
+NO_PRODUCT_CODE, NO_PRODUCT_NAME = "none", _("No product")
 """Requests whose path belongs to no product."""
 
 SERIES_CODES = ("other", "4xx", "5xx")
@@ -60,7 +70,7 @@ class Filters:
     @property
     def step_words(self) -> str:
         """The step as people say it."""
-        return STEPS[self.step]
+        return str(STEPS[self.step])
 
     @property
     def product_ids(self) -> list[int]:
@@ -80,7 +90,7 @@ class Filters:
     def name_of(self, product_id: int) -> str:
         """Name a product, also one that is retired."""
         product = self.catalogue.get(product_id)
-        return product.name if product else NO_PRODUCT_NAME
+        return product.name if product else str(NO_PRODUCT_NAME)
 
     def code_of(self, product_id: int) -> str:
         """Give the code of a product for addresses."""

@@ -7,9 +7,11 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import Http404, QueryDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
-from analytics import queries, ranges
+from analytics import queries, ranges, times
 from analytics.filters import (
     DEFAULT_RANGE,
     NO_PRODUCT_CODE,
@@ -22,11 +24,17 @@ from analytics.filters import (
 )
 from analytics.ranges import DAY, KEPT_DAYS, MAX_DAYS, Period
 from dashboard import public_ids
+from dashboard.words import Words
 from keys.forms import ActionForm
 from keys.models import ApiKey
 
 MAX_KEYS = 50
-STEP_WORDS: dict[ranges.Step, str] = {"minute": "Minute", "five_minutes": "5 min", "hour": "Hour", "day": "Day"}
+STEP_WORDS: dict[ranges.Step, Words] = {
+    "minute": _("Minute"),
+    "five_minutes": _("5 min"),
+    "hour": _("Hour"),
+    "day": _("Day"),
+}
 
 
 def _date(value: dt.date | None, *, is_end: bool = False) -> dt.date | None:
@@ -49,7 +57,7 @@ class KeysField(forms.Field):
         """Refuse more than a page can name."""
         super().validate(value)
         if len(value) > MAX_KEYS:
-            raise ValidationError(f"At most {MAX_KEYS} keys can be chosen at once.")
+            raise ValidationError(gettext("At most %(most)s keys can be chosen at once.") % {"most": MAX_KEYS})
 
 
 class BoundaryField(forms.Field):
@@ -63,7 +71,7 @@ class BoundaryField(forms.Field):
                 return dt.datetime.strptime(text[:16], "%Y-%m-%dT%H:%M")
             return dt.datetime.strptime(text, "%Y-%m-%d").date() if text else None
         except ValueError:
-            raise ValidationError("Write the date as 2026-11-17.") from None
+            raise ValidationError(gettext("Write the date as 2026-11-17.")) from None
 
 
 class FilterForm(forms.Form):
@@ -88,11 +96,11 @@ class FilterForm(forms.Form):
         self.series = {*codes, *SERIES_CODES}
         self.fields["product"].choices = [(code, code) for code in codes]  # type: ignore[attr-defined]
         for name, words in (
-            ("range", "no range of dates"),
-            ("product", "no product"),
-            ("show", "no minute, five_minutes, hour or day"),
+            ("range", _("“%(value)s” is no range of dates.")),
+            ("product", _("“%(value)s” is no product.")),
+            ("show", _("“%(value)s” is no minute, five_minutes, hour or day.")),
         ):
-            self.fields[name].error_messages["invalid_choice"] = f"“%(value)s” is {words}."
+            self.fields[name].error_messages["invalid_choice"] = words
 
     def clean(self) -> dict[str, Any]:
         """Check the dates against each other, today, and what is kept."""
@@ -102,19 +110,25 @@ class FilterForm(forms.Form):
             last = _date(cleaned["to"], is_end=True) or self.today
             first = _date(cleaned["from"]) or max(max(last, self.oldest) - 6 * DAY, self.oldest)
             if last > self.today:
-                self.add_error("to", f"This is in the future. Today is {ranges.date_words(self.today)}.")
+                self.add_error(
+                    "to", gettext("This is in the future. Today is %(date)s.") % {"date": times.date_words(self.today)}
+                )
             elif first > last:
-                self.add_error("from", "This is after the last date.")
+                self.add_error("from", gettext("This is after the last date."))
             elif first < self.oldest:
-                self.add_error("from", f"Usage is kept for five years, back to {ranges.date_words(self.oldest)}.")
+                self.add_error("from", self._too_old())
             elif (last - first).days >= MAX_DAYS:
-                self.add_error("from", f"At most {MAX_DAYS} days can be shown at once.")
+                self.add_error("from", gettext("At most %(most)s days can be shown at once.") % {"most": MAX_DAYS})
             elif last < self.oldest:
-                self.add_error("to", f"Usage is kept for five years, back to {ranges.date_words(self.oldest)}.")
+                self.add_error("to", self._too_old())
             self.dates = first, last
             if not self.errors:
                 self._check_times(cleaned["from"], cleaned["to"])
         return cleaned
+
+    def _too_old(self) -> str:
+        text = gettext("Usage is kept for five years, back to %(date)s.")
+        return text % {"date": times.date_words(self.oldest)}
 
     def _check_times(self, first: dt.date | None, last: dt.date | None) -> None:
         """Remember the instants where a time was asked for."""
@@ -129,9 +143,9 @@ class FilterForm(forms.Form):
         else:
             end = ranges.day_start(self.dates[1] + DAY, zone)
         if start >= end:
-            self.add_error("from", "This is not before the end.")
+            self.add_error("from", gettext("This is not before the end."))
         elif start > self.now:
-            self.add_error("from", "This is in the future.")
+            self.add_error("from", gettext("This is in the future."))
         self.times = start, end
 
     def clean_key(self) -> tuple[ApiKey, ...]:
@@ -210,7 +224,7 @@ class FilterForm(forms.Form):
         sent["is_timed"] = "T" in sent["from"] + sent["to"]
         return sent | chosen | {"is_split": self.sent.get("split") != "0"}
 
-    def steps(self, filters: Filters | None) -> list[tuple[ranges.Step, str]]:
+    def steps(self, filters: Filters | None) -> list[tuple[ranges.Step, Words]]:
         """Return the steps to choose from."""
         there = filters.period.steps if filters else ["hour", "day"]
         return [(step, STEP_WORDS[step]) for step in ranges.STEPS if step in there]
@@ -226,21 +240,22 @@ class FilterForm(forms.Form):
         ):
             return ""
         if asked == "hour" and not filters.period.is_minutes:
-            return "Hours can be shown for up to 31 days; longer ranges are shown by the day."
-        return f"This time is shown by the {filters.step_words}: not everything is kept, or can be seen, by the {ranges.STEPS[asked]}."
+            return gettext("Hours can be shown for up to 31 days; longer ranges are shown by the day.")
+        text = gettext("This time is shown by the %(step)s: not everything is kept, or can be seen, by the %(asked)s.")
+        return text % {"step": filters.step_words, "asked": times.STEPS[asked]}
 
     def asked_view(self) -> View:
         """Return the view that a CSV is asked for. Raises ValidationError."""
         view = self.sent.get("view", "usage")
         if view not in VIEWS:
-            raise ValidationError("There is no such view.")
+            raise ValidationError(gettext("There is no such view."))
         return view
 
     def asks_for_keys(self) -> bool:
         """Whether a file is to have a line per key and product. Raises ValidationError."""
         rows = self.sent.get("rows", "")
         if rows not in ("", "keys"):
-            raise ValidationError("There are no such rows.")
+            raise ValidationError(gettext("There are no such rows."))
         return rows == "keys"
 
 
@@ -249,6 +264,6 @@ class ZoneForm(ActionForm):
 
     time_zone = forms.ChoiceField(
         choices=lambda: [(name, name.replace("_", " ")) for name in sorted(zoneinfo.available_timezones())],
-        label="Time zone",
+        label=_("Time zone"),
         widget=forms.Select(attrs={"class": "input"}),
     )

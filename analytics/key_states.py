@@ -6,6 +6,11 @@ needs somebody sooner than the other. What has an end in sight says so beside it
 
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
+from dashboard import words
+from dashboard.words import Words
 from keys.queries import EXPIRES_SOON, UNUSED_AFTER
 
 FAILING_SHARE, FAILING_LEAST = 0.1, 20
@@ -18,25 +23,30 @@ NEAR = 0.8
 """From this part of its limit on, a peak is near it."""
 
 WORDS = {
-    "healthy": "Healthy",
-    "unused": "Unused",
-    "limit": "Near its limit",
-    "breaching": "Breaching",
-    "failing": "Failing",
-    "grace": "In grace",
-    "expiring": "Expires soon",
-    "expired": "Expired",
-    "disabled": "Disabled",
-    "suspended": "Suspended",
+    "healthy": pgettext_lazy("state", "Healthy"),
+    "unused": pgettext_lazy("state", "Unused"),
+    "limit": pgettext_lazy("state", "Near its limit"),
+    "breaching": pgettext_lazy("state", "Breaching"),
+    "failing": pgettext_lazy("state", "Failing"),
+    "grace": pgettext_lazy("state", "In grace"),
+    "expiring": pgettext_lazy("state", "Expires soon"),
+    "expired": pgettext_lazy("state", "Expired"),
+    "disabled": pgettext_lazy("state", "Disabled"),
+    "suspended": pgettext_lazy("state", "Suspended"),
 }
 REFUSED = {
-    "disabled": "It is disabled",
-    "expired": "Its end date has passed",
-    "suspended": "The organisation is suspended",
+    "disabled": _("It is disabled: every request is refused."),
+    "expired": _("Its end date has passed: every request is refused."),
+    "suspended": _("The organisation is suspended: every request is refused."),
+}
+REFUSED_ALL_THE_SAME = {
+    "disabled": _("It is disabled: every request is refused; %(requests)s came in the last 24 hours."),
+    "expired": _("Its end date has passed: every request is refused; %(requests)s came in the last 24 hours."),
+    "suspended": _("The organisation is suspended: every request is refused; %(requests)s came in the last 24 hours."),
 }
 ENDING = {
-    "grace": "Its old string still works beside the new one",
-    "expiring": f"It stops working within {EXPIRES_SOON.days} days",
+    "grace": _("Its old string still works beside the new one."),
+    "expiring": _("It stops working within %(days)s days."),
 }
 
 
@@ -63,35 +73,46 @@ class KeyState:
 
 def states(recorded: str, day: DayTraffic) -> tuple[KeyState, ...]:
     """Return the states of a key, the one of its record (`state` of `with_state`) first, at most two."""
+    if recorded in REFUSED and day.requests:
+        return (_state(recorded, REFUSED_ALL_THE_SAME[recorded] % {"requests": words.requests(day.requests)}),)
     if recorded in REFUSED:
-        came = f"; {_requests(day.requests)} came in the last 24 hours" if day.requests else ""
-        return (_state(recorded, f"{REFUSED[recorded]}: every request is refused{came}"),)
+        return (_state(recorded, REFUSED[recorded]),)
     found = of_traffic(day)
     if recorded in ENDING:
-        ending = _state(recorded, ENDING[recorded])
+        ending = _state(recorded, str(ENDING[recorded]) % {"days": EXPIRES_SOON.days})
         return (ending, found) if found.name != "healthy" else (ending,)
     if recorded == "unused" and not day.requests:
-        return (_state("unused", f"No request in the last {UNUSED_AFTER.days} days"),)
+        return (_state("unused", gettext("No request in the last %(days)s days.") % {"days": UNUSED_AFTER.days}),)
     return (found,)
 
 
 def of_traffic(day: DayTraffic) -> KeyState:
     """Return what the last 24 hours say alone."""
+    requests = words.requests(day.requests)
     if is_much(day.errors, day.requests, share=FAILING_SHARE, least=FAILING_LEAST):
-        return _state("failing", f"{day.errors:,} of {_requests(day.requests)} failed in the last 24 hours")
+        return _state("failing", _failed(day.errors, requests))
     if is_much(day.over_qps, day.requests, share=BREACHING_SHARE, least=BREACHING_LEAST):
-        return _state(
-            "breaching",
-            f"{day.over_qps:,} of {_requests(day.requests)} were over the QPS limit in the last 24 hours",
-        )
+        text = gettext("%(count)s of %(requests)s were over the QPS limit in the last 24 hours.")
+        return _state("breaching", text % {"count": words.number(day.over_qps), "requests": requests})
     if day.peak_limit and day.peak_qps >= day.peak_limit * NEAR:
-        where = f"the limit of {day.peak_limit:,} of {day.peak_product} in the last 24 hours"
-        nearness = "went over" if day.peak_qps > day.peak_limit else "came near"
-        return _state("limit", f"A peak of {day.peak_qps:,} per second {nearness} {where}")
+        if day.peak_qps > day.peak_limit:
+            text = gettext(
+                "A peak of %(peak)s per second went over the limit of %(limit)s of %(product)s in the last 24 hours."
+            )
+        else:
+            text = gettext(
+                "A peak of %(peak)s per second came near the limit of %(limit)s of %(product)s in the last 24 hours."
+            )
+        told = {"peak": words.number(day.peak_qps), "limit": words.number(day.peak_limit), "product": day.peak_product}
+        return _state("limit", text % told)
     if not day.requests:
-        return _state("healthy", "Nothing is wrong; no request came in the last 24 hours")
-    failed = day.errors + day.over_qps
-    return _state("healthy", f"{failed:,} of {_requests(day.requests)} failed in the last 24 hours")
+        return _state("healthy", gettext("Nothing is wrong; no request came in the last 24 hours."))
+    return _state("healthy", _failed(day.errors + day.over_qps, requests))
+
+
+def _failed(count: int, requests: str) -> str:
+    text = gettext("%(count)s of %(requests)s failed in the last 24 hours.")
+    return text % {"count": words.number(count), "requests": requests}
 
 
 def is_much(part: int, whole: int, *, share: float, least: int) -> bool:
@@ -99,9 +120,5 @@ def is_much(part: int, whole: int, *, share: float, least: int) -> bool:
     return part >= least and part >= whole * share
 
 
-def _state(name: str, reason: str) -> KeyState:
-    return KeyState(name, WORDS[name], f"{reason}.")
-
-
-def _requests(count: int) -> str:
-    return f"{count:,} request{'' if count == 1 else 's'}"
+def _state(name: str, reason: Words) -> KeyState:
+    return KeyState(name, str(WORDS[name]), str(reason))

@@ -8,6 +8,7 @@ from django.db import models
 from django.db.models import F, Max, Q, Sum, Value
 from django.db.models.functions import Coalesce
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import Organization
 from analytics import charts
@@ -17,6 +18,7 @@ from analytics.models import RequestRecord, UsageError, UsageHour, UsageMinute
 from analytics.queries import WidthBucket, hour_place, thresholds
 from analytics.ranges import DAY, HOUR, day_start, hour_start
 from analytics.reasons import ANSWERED
+from dashboard import words
 from keys.models import ApiKey, KeyProduct, KeySecret
 
 DAYS = 7
@@ -59,9 +61,9 @@ class KeyUsage:
     def sentence(self) -> str:
         """What the sparkline says to those who do not see it."""
         if not self.requests:
-            return "No requests in 7 days"
-        noun = "request" if self.requests == 1 else "requests"
-        return f"{self.requests:,} {noun} in 7 days, {self.refused:,} refused"
+            return gettext("No requests in 7 days")
+        told = {"requests": words.requests(self.requests), "refused": words.number(self.refused)}
+        return gettext("%(requests)s in 7 days, %(refused)s refused") % told
 
 
 Limits = list[tuple[int, int, str, int]]

@@ -1,8 +1,10 @@
-"""What a chart shows beside its figures: flags where something changed, bands where requests were not counted. PURE."""
+"""What a chart shows beside its figures: flags where something changed, bands where requests were not counted. No database."""
 
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+
+from django.utils.translation import gettext
 
 from analytics.ranges import Bucket
 
@@ -108,7 +110,7 @@ def is_within(bucket: Bucket, spans: Iterable[Span]) -> bool:
 
 
 def _word(marks: Sequence[Mark]) -> str:
-    return marks[0].word if len(marks) == 1 else f"{len(marks)} changes"
+    return marks[0].word if len(marks) == 1 else gettext("%(count)s changes") % {"count": len(marks)}
 
 
 def _percent(part: float) -> str:

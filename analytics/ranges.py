@@ -14,6 +14,7 @@ from zoneinfo import ZoneInfo
 
 Step = Literal["minute", "five_minutes", "hour", "day"]
 STEPS: dict[Step, str] = {"minute": "minute", "five_minutes": "five minutes", "hour": "hour", "day": "day"}
+"""The words for them in files; pages say them in the reader's language (`analytics.times`)."""
 
 MINUTE = dt.timedelta(minutes=1)
 HOUR = dt.timedelta(hours=1)
@@ -237,57 +238,3 @@ def clock_time(at: dt.datetime, zone: ZoneInfo) -> str:
 def read_clock(local: dt.datetime, zone: ZoneInfo, *, is_end: bool = False) -> dt.datetime:
     """Return the instant at which the zone's clock shows a time; where it does so twice the first, of an end the second."""
     return local.replace(tzinfo=zone, fold=int(is_end)).astimezone(dt.UTC)
-
-
-# Words ----------------------------------------------------------------------------------------------------------------
-def date_words(date: dt.date, *, year: bool = True) -> str:
-    """`17 November 2026`."""
-    return f"{date.day} {date:%B %Y}" if year else f"{date.day} {date:%B}"
-
-
-def period_words(period: Period, *, year: bool = True) -> str:
-    """`11 to 17 November 2026`, `28 October to 3 November 2026`, `16 November, 15:00, to 17 November 2026, 15:00`."""
-    first, last = period.first, period.last
-    if period.is_minutes:
-        start, end = period.start.astimezone(period.zone), period.end.astimezone(period.zone)
-        return f"{date_words(start, year=year)}, {start:%H:%M} to {end:%H:%M}"
-    if not period.is_dates:
-        start, end = period.start.astimezone(period.zone), period.end.astimezone(period.zone)
-        return f"{date_words(start, year=False)}, {start:%H:%M}, to {date_words(end, year=year)}, {end:%H:%M}"
-    if first == last:
-        return date_words(last, year=year)
-    if (first.year, first.month) == (last.year, last.month):
-        return f"{first.day} to {date_words(last, year=year)}"
-    return (
-        f"{date_words(first, year=first.year != last.year)} to {date_words(last, year=year or first.year != last.year)}"
-    )
-
-
-def length_words(length: dt.timedelta) -> str:
-    """`20 minutes`, `hour`, `24 hours`."""
-    hours, minutes = divmod(length // MINUTE, 60)
-    if not hours or minutes:
-        count = length // MINUTE
-        return "minute" if count == 1 else f"{count:,} minutes"
-    return "hour" if hours == 1 else f"{hours:,} hours"
-
-
-def span_words(start: dt.datetime, end: dt.datetime, zone: ZoneInfo) -> str:
-    """`Tue 17 Nov, 08:10–08:25` or, over midnight, `Mon 16 Nov, 23:50 – Tue 17 Nov, 00:10`."""
-    first, last = start.astimezone(zone), end.astimezone(zone)
-    said = f"{first:%a} {first.day} {first:%b}, {first:%H:%M}"
-    if first.date() == last.date():
-        return said if f"{first:%H:%M}" == f"{last:%H:%M}" else f"{said}–{last:%H:%M}"
-    return f"{said} – {last:%a} {last.day} {last:%b}, {last:%H:%M}"
-
-
-def bucket_words(bucket: Bucket, step: Step, zone: ZoneInfo) -> str:
-    """`Tue 17 Nov, 08:00–09:00` or `Tue 17 Nov 2026`; an hour that comes twice says its offset."""
-    start = bucket.start.astimezone(zone)
-    if step == "day":
-        return f"{start:%a} {start.day} {start:%b %Y}"
-    if step == "minute":
-        return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}"
-    end = start.replace(tzinfo=None) + (bucket.end - bucket.start)  # as the clock would show it that is not changed
-    offset = f" (UTC{start:%z})" if is_repeated(bucket.start, zone) else ""
-    return f"{start:%a} {start.day} {start:%b}, {start:%H:%M}–{end:%H:%M}{offset}"

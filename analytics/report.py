@@ -4,7 +4,10 @@ import datetime as dt
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from analytics import callers, changes, charts, marks, queries, ranges, ranking, sentences, turns
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
+
+from analytics import callers, changes, charts, marks, queries, ranges, ranking, sentences, times, turns
 from analytics.callers import Callers
 from analytics.changes import Changes
 from analytics.charts import Chart, Series, Sketch
@@ -13,14 +16,16 @@ from analytics.filters import Filters, View
 from analytics.queries import Counts
 from analytics.ranges import Bucket
 from analytics.ranking import KeyRow, Nearest, Ranking
+from dashboard import words
+from dashboard.words import Words
 
 Grid = dict[tuple[int, int], Counts]
 
-METRICS: dict[str, tuple[str, Callable[[Counts], int]]] = {
-    "requests": ("Total requests", lambda counts: counts.requests),
-    "over_qps": ("QPS breaches", lambda counts: counts.over_qps),
-    "errors_4xx": ("4XX errors", lambda counts: counts.errors_4xx),
-    "errors_5xx": ("5XX errors", lambda counts: counts.errors_5xx),
+METRICS: dict[str, tuple[Words, Callable[[Counts], int]]] = {
+    "requests": (_("Total requests"), lambda counts: counts.requests),
+    "over_qps": (_("QPS breaches"), lambda counts: counts.over_qps),
+    "errors_4xx": (_("4XX errors"), lambda counts: counts.errors_4xx),
+    "errors_5xx": (_("5XX errors"), lambda counts: counts.errors_5xx),
 }
 METRIC_VIEWS: dict[str, View] = {
     "requests": "usage",
@@ -145,7 +150,7 @@ def make(filters: Filters) -> Report:
         callers=callers.callers(filters) if filters.view == "callers" else None,
         until=ranges.clock_time(begun[-1].end, filters.period.zone) if begun else "",
         changes=changed,
-        gaps=tuple(ranges.span_words(*gap, filters.period.zone) for gap in gaps),
+        gaps=tuple(times.span_words(*gap, filters.period.zone) for gap in gaps),
     )
 
 
@@ -184,18 +189,18 @@ def _series(
         rest = [product for product in shown if product not in marks]
         if rest:
             sums = (sum(_weight(filters, grid.get((c, p), Counts())) for p in rest) for c in columns)
-            name = f"Other ({len(rest)})" if len(rest) > 1 else filters.name_of(rest[0])
+            name = gettext("Other (%(count)s)") % {"count": len(rest)} if len(rest) > 1 else filters.name_of(rest[0])
             found.append(Series("other", name, tuple(sums), "other"))
         if found:
             return tuple(found)
     if filters.view == "breaches":
-        return (Series("over", "QPS breaches", tuple(counts.over_qps for counts in by_bucket)),)
+        return (Series("over", gettext("QPS breaches"), tuple(counts.over_qps for counts in by_bucket)),)
     if filters.view == "errors":
         return (
-            Series("4xx", "4XX errors", tuple(counts.errors_4xx for counts in by_bucket), "4xx"),
-            Series("5xx", "5XX errors", tuple(counts.errors_5xx for counts in by_bucket), "5xx"),
+            Series("4xx", gettext("4XX errors"), tuple(counts.errors_4xx for counts in by_bucket), "4xx"),
+            Series("5xx", gettext("5XX errors"), tuple(counts.errors_5xx for counts in by_bucket), "5xx"),
         )
-    return (Series("1", "Requests", tuple(counts.requests for counts in by_bucket)),)
+    return (Series("1", gettext("Requests"), tuple(counts.requests for counts in by_bucket)),)
 
 
 def _peaks(
@@ -236,7 +241,7 @@ def _metric(
     empty = [0] * len(pins)
     return Metric(
         name=name,
-        label=label,
+        label=str(label),
         value=read(totals),
         change=sentences.change(read(totals), read(before), is_good_to_fall=None if name == "requests" else True),
         sketch=charts.sketch(pins) if name == "requests" else charts.sketch(empty, refused=pins),
@@ -271,12 +276,13 @@ def _headings(
     """Return colour and name of the columns of the table behind the chart, and whether they are left out of the drawing."""
     found = [(one.mark, one.name, one.code in filters.hidden) for one in series]
     if len(series) > 1:
-        found.append(("", "All", False))
+        found.append(("", gettext("All"), False))
     if not any(one.mark in ("over", "4xx") for one in series):
-        found.append(("over", "QPS breaches", False))
+        found.append(("over", gettext("QPS breaches"), False))
     if peak_of:
-        limit = f" of {peak_of[1].limit:,}" if peak_of[1].limit else ""
-        found.append(("", f"Peak QPS{limit}, {peak_of[0]}", False))
+        told = {"product": peak_of[0], "limit": words.number(peak_of[1].limit or 0)}
+        text = gettext("Peak QPS of %(limit)s, %(product)s") if peak_of[1].limit else gettext("Peak QPS, %(product)s")
+        found.append(("", text % told, False))
     return tuple(found)
 
 
@@ -294,12 +300,14 @@ def _numbers(
             cells.append(counts.over_qps)
         if peaks:
             cells.append(peaks[index])
-        label = ranges.bucket_words(bucket, filters.step, filters.period.zone)
+        label = times.bucket_words(bucket, filters.step, filters.period.zone)
         if lost[index]:
-            label += ", not all counted"
+            label = gettext("%(time)s, not all counted") % {"time": label}
         since = ranges.clock_time(bucket.start, filters.period.zone)
         since = since.partition("T")[0] if filters.step == "day" else since
-        rows.append(NumbersRow(label, tuple("?" if lost[index] and not cell else f"{cell:,}" for cell in cells), since))
+        rows.append(
+            NumbersRow(label, tuple("?" if lost[index] and not cell else words.number(cell) for cell in cells), since)
+        )
     return rows
 
 
@@ -307,9 +315,10 @@ def _highest(filters: Filters, begun: list[Bucket], series: tuple[Series, ...]) 
     """Say which bar is the highest, for those who do not see the drawing."""
     sums = [sum(column) for column in zip(*(one.values for one in series), strict=True)]
     if not any(sums):
-        return "All are zero"
+        return gettext("All are zero")
     index = max(range(len(sums)), key=sums.__getitem__)
-    return f"The highest is {sums[index]:,}, {ranges.bucket_words(begun[index], filters.step, filters.period.zone)}"
+    when = times.bucket_words(begun[index], filters.step, filters.period.zone)
+    return gettext("The highest is %(count)s, %(time)s") % {"count": words.number(sums[index]), "time": when}
 
 
 def _turn(filters: Filters, buckets: list[Bucket], grid: Grid, lost: list[Bucket]) -> str:

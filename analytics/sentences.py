@@ -2,10 +2,16 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Final
+
+from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from analytics.filters import Filters
 from analytics.queries import Counts, Failure
 from analytics.reasons import OVER_QPS, explain
+from dashboard import words
+from dashboard.words import Words
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,11 +27,10 @@ class Change:
 def change(now: int, before: int, *, is_good_to_fall: bool | None) -> Change:
     """Compare two figures. Directions: up, fall, same; new where there was nothing before, none where there still is nothing."""
     if not before:
-        return Change(
-            "new" if now else "none", "new" if now else "none before", before, "bad" if now and is_good_to_fall else ""
-        )
+        text = pgettext("figure", "new") if now else gettext("none before")
+        return Change("new" if now else "none", text, before, "bad" if now and is_good_to_fall else "")
     if now == before:
-        return Change("same", "unchanged", before, "")
+        return Change("same", gettext("unchanged"), before, "")
     rises = now > before
     tone = "" if is_good_to_fall is None else ("bad" if rises == is_good_to_fall else "good")
     return Change("up" if rises else "fall", percentage(now, before), before, tone)
@@ -35,8 +40,8 @@ def percentage(now: int, before: int) -> str:
     """`12.4 %`; above a thousand without decimals; more than nothing is never 0.0 %."""
     value = abs(now - before) / before * 100
     if value < 0.05:
-        return "< 0.1 %"
-    return f"{value:,.0f} %" if value >= 1000 else f"{value:.1f} %"
+        return f"< {words.percent(0.1, 1)}"
+    return words.percent(value) if value >= 1000 else words.percent(value, 1)
 
 
 def lead(filters: Filters, totals: Counts, before: Counts, failures: list[Failure], worst: dt.date | None) -> str:
@@ -44,74 +49,110 @@ def lead(filters: Filters, totals: Counts, before: Counts, failures: list[Failur
     if not totals.requests:
         return ""
     if filters.view == "breaches":
-        return f"{_trend('QPS breaches', totals.over_qps, before.over_qps)} {_breached(totals)}"
+        return f"{_trend('breaches', totals.over_qps, before.over_qps)} {_breached(totals)}"
     if filters.view == "errors":
         others = [failure for failure in failures if failure.outcome != OVER_QPS]
-        return f"{_trend('Errors', totals.errors, before.errors)} {_failed(totals, totals.errors, others, worst)}"
-    return f"{_trend('Requests', totals.requests, before.requests)} {_failed(totals, totals.failed, failures, worst)}"
+        return f"{_trend('errors', totals.errors, before.errors)} {_failed(totals, totals.errors, others, worst)}"
+    return f"{_trend('requests', totals.requests, before.requests)} {_failed(totals, totals.failed, failures, worst)}"
 
 
 def quality(totals: Counts, before: Counts) -> str:
     """Say how many requests succeeded and, where durations were reported, how long they took; each with the period before."""
     if not totals.requests:
         return ""
-    text = f"{success(totals)} of the requests succeeded"
-    text += f", {success(before)} in the period before." if before.requests else "."
-    if totals.duration_ms is not None:
-        text += f" They took {totals.duration_ms:,} ms on average"
-        text += "" if before.duration_ms is None else f", {before.duration_ms:,} ms before"
-        text += f" (reported for {totals.duration_count:,} requests)."
-    return text
+    told = {"share": success(totals)}
+    if before.requests:
+        text = gettext("%(share)s of the requests succeeded, %(before)s in the period before.")
+        text %= told | {"before": success(before)}
+    else:
+        text = gettext("%(share)s of the requests succeeded.") % told
+    return f"{text} {_durations(totals, before)}".rstrip()
+
+
+def _durations(totals: Counts, before: Counts) -> str:
+    if totals.duration_ms is None:
+        return ""
+    told = {"ms": words.number(totals.duration_ms), "count": words.number(totals.duration_count)}
+    if before.duration_ms is None:
+        return gettext("They took %(ms)s ms on average (reported for %(count)s requests).") % told
+    told["before"] = words.number(before.duration_ms)
+    return gettext("They took %(ms)s ms on average, %(before)s ms before (reported for %(count)s requests).") % told
 
 
 def success(counts: Counts) -> str:
     """The share of requests that succeeded; 100 % is said only where all did, 0 % only where none did."""
     if counts.successful in (0, counts.requests):
         return "100 %" if counts.successful else "0 %"
-    return f"{min(max(counts.successful / counts.requests * 100, 0.01), 99.99):.2f} %"
+    return words.percent(min(max(counts.successful / counts.requests * 100, 0.01), 99.99), 2)
+
+
+SUBJECTS: Final[dict[str, tuple[Words, Words]]] = {
+    "requests": (_("Requests"), pgettext_lazy("inside a sentence", "requests")),
+    "breaches": (_("QPS breaches"), pgettext_lazy("inside a sentence", "QPS breaches")),
+    "errors": (_("Errors"), pgettext_lazy("inside a sentence", "errors")),
+}
+"""What is counted, as it begins a sentence, and within one."""
 
 
 def _trend(what: str, now: int, before: int) -> str:
+    subject, inside = SUBJECTS[what]
+    if not now and before:
+        return gettext("There were no %(what)s.") % {"what": inside}
     if not now:
-        return f"There were no {_lower(what)}{'' if before else ', nor in the period before'}."
+        return gettext("There were no %(what)s, nor in the period before.") % {"what": inside}
     if not before:
-        return f"There were no {_lower(what)} in the period before."
+        return gettext("There were no %(what)s in the period before.") % {"what": inside}
     if now == before:
-        return f"{what} are the same as in the period before."
-    return f"{what} {'rose' if now > before else 'fell'} by {percentage(now, before)}."
-
-
-def _lower(what: str) -> str:
-    return what if what.startswith("QPS") else what.lower()
+        return gettext("%(what)s are the same as in the period before.") % {"what": subject}
+    text = gettext("%(what)s rose by %(share)s.") if now > before else gettext("%(what)s fell by %(share)s.")
+    return text % {"what": subject, "share": percentage(now, before)}
 
 
 def _breached(totals: Counts) -> str:
     if not totals.over_qps:
-        return "Every request was within its QPS limit."
-    return f"{_one_in(totals.over_qps, totals.requests)} came over its QPS limit."
+        return gettext("Every request was within its QPS limit.")
+    if totals.over_qps >= totals.requests:
+        return gettext("Every request came over its QPS limit.")
+    ratio, share = _proportion(totals.over_qps, totals.requests)
+    if ratio:
+        return gettext("1 in %(ratio)s requests came over its QPS limit.") % {"ratio": ratio}
+    return gettext("%(share)s of the requests came over its QPS limit.") % {"share": share}
 
 
 def _failed(totals: Counts, failed: int, failures: list[Failure], worst: dt.date | None) -> str:
     if not failed:
-        return "Every request was answered well." if not totals.failed else ""
-    text = f"{_one_in(failed, totals.requests)} failed"
+        return "" if totals.failed else gettext("Every request was answered well.")
+    text = _extent(failed, totals.requests)
     if worst:
-        text += f", most of them on {worst:%A} {worst.day} {worst:%B}"
+        text = gettext("%(text)s, most of them on %(date)s") % {"text": text, "date": words.date(worst, words.WEEKDAY)}
     if failures:
         counts: dict[tuple[int, str], int] = {}
         for failure in failures:
             place = failure.status, failure.outcome
             counts[place] = counts.get(place, 0) + failure.requests
         place, most = max(counts.items(), key=lambda item: item[1])
-        clause, counted = explain(*place).clause, sum(counts.values())
-        extent = "" if most == counted else ("mainly " if most * 2 > counted else "most often ")
-        text += f", {extent}because {clause}"
+        counted = sum(counts.values())
+        if most == counted:
+            because = gettext("%(text)s, because %(clause)s")
+        elif most * 2 > counted:
+            because = gettext("%(text)s, mainly because %(clause)s")
+        else:
+            because = gettext("%(text)s, most often because %(clause)s")
+        text = because % {"text": text, "clause": explain(*place).clause}
     return f"{text}."
 
 
-def _one_in(part: int, whole: int) -> str:
-    """`1 in 100 requests`, `2 of 3 requests`, `Every request`."""
-    if part >= whole:
-        return "Every request"
+def _extent(failed: int, requests: int) -> str:
+    """`1 in 100 requests failed`, `40 % of the requests failed`, `Every request failed`."""
+    if failed >= requests:
+        return gettext("Every request failed")
+    ratio, share = _proportion(failed, requests)
+    if ratio:
+        return gettext("1 in %(ratio)s requests failed") % {"ratio": ratio}
+    return gettext("%(share)s of the requests failed") % {"share": share}
+
+
+def _proportion(part: int, whole: int) -> tuple[str, str]:
+    """Say a small part as one in so many, a large one in per cent; the other text is empty."""
     ratio = whole / part
-    return f"1 in {ratio:,.0f} requests" if ratio >= 2.5 else f"{part / whole * 100:.0f} % of the requests"
+    return (words.decimal(ratio, 0), "") if ratio >= 2.5 else ("", words.percent(part / whole * 100))

@@ -18,11 +18,13 @@ from typing import Final
 from django.db import connection
 from django.db.models import Max, Sum
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext
 
 from accounts.models import Organization
 from analytics import peaks
 from analytics.models import UsageMonth
 from analytics.peaks import Peaks
+from dashboard import words
 from keys.models import ApiKey, KeyProduct, Product
 from keys.models.qps_request import MAX_QPS
 
@@ -58,8 +60,10 @@ class Estimate:
         """The share in words: "none", "0.4 %", "between 0.1 and 0.4 %"."""
         low, high = (_percent(count, self.requests) for count in (self.least, self.most))
         if not self.most:
-            return "none"
-        return f"{high} %" if low == high else f"between {low} and {high} %"
+            return pgettext("share of requests", "none")
+        if low == high:
+            return f"{high} %"
+        return gettext("between %(low)s and %(high)s %%") % {"low": low, "high": high}
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,10 +90,15 @@ class Fit:
     def words(self) -> str:
         """What to do with the limit."""
         if self.recommended is None:
-            return "No requests in 30 days."
+            return gettext("No requests in 30 days.")
+        told = {"limit": words.number(self.recommended), "room": words.percent(100 * HEADROOM)}
         if self.direction == "up":
-            return f"A limit of {self.recommended:,} leaves {100 * HEADROOM:.0f} % room above the highest peak."
-        return f"A limit of {self.recommended:,} is enough." if self.direction == "down" else "The limit fits."
+            return gettext("A limit of %(limit)s leaves %(room)s room above the highest peak.") % told
+        return (
+            gettext("A limit of %(limit)s is enough.") % told
+            if self.direction == "down"
+            else gettext("The limit fits.")
+        )
 
 
 _ESTIMATES = """
@@ -182,4 +191,8 @@ def _fits(assigned: Iterable[KeyProduct], keys: dict[int, ApiKey]) -> list[Fit]:
 def _percent(count: int, requests: int) -> str:
     """A share with one decimal; what is little is not shown as nothing."""
     share = 100 * count / requests if requests else 0.0
-    return "0" if not count else f"{share:.1f}" if share >= 0.1 else "less than 0.1"
+    if not count:
+        return "0"
+    return (
+        words.decimal(share, 1) if share >= 0.1 else gettext("less than %(least)s") % {"least": words.decimal(0.1, 1)}
+    )

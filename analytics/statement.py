@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from django.core.exceptions import ValidationError
 from django.db.models import F, Min, OuterRef, QuerySet, Subquery
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
 from analytics import queries
@@ -19,7 +21,7 @@ from keys.models import ApiKey, Product
 PAGE_LINES = 2_000
 """So many lines are printed at most; the file has all of them."""
 COLUMNS = ("Key ID", "Key", "Product", "Requests", "Successful", "QPS breaches", "4XX errors", "5XX errors")
-_NO_KEY = "A removed key"
+_NO_KEY = _("A removed key")
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,9 +55,9 @@ def read_month(text: str, today: dt.date) -> dt.date:
     try:
         month = dt.datetime.strptime(text, "%Y-%m").date()
     except ValueError:
-        raise ValidationError("Write the month as 2026-11.") from None
+        raise ValidationError(gettext("Write the month as 2026-11.")) from None
     if month > today:
-        raise ValidationError("This month has not begun.")
+        raise ValidationError(gettext("This month has not begun."))
     return month
 
 
@@ -104,11 +106,13 @@ def _lines(organization: Organization, month: dt.date, names: dict[int, str], mo
     )
     ordered = rows.order_by(F("name").asc(nulls_last=True), "key_id", "product_id")
     for row in ordered.values()[:most].iterator(chunk_size=2_000):
-        yield Line(row["public_id"] or "", row["name"] or _NO_KEY, _product(names, row["product_id"]), Counts.of(row))
+        yield Line(
+            row["public_id"] or "", row["name"] or str(_NO_KEY), _product(names, row["product_id"]), Counts.of(row)
+        )
 
 
 def _product(names: dict[int, str], product_id: int) -> str:
-    return names.get(product_id, NO_PRODUCT_NAME)
+    return names.get(product_id) or str(NO_PRODUCT_NAME)
 
 
 def _following(month: dt.date) -> dt.date:

@@ -4,10 +4,15 @@ import datetime as dt
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 
+from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
+
 from analytics.filters import Filters, View
 from analytics.queries import Counts
 from analytics.ranges import DAY, Bucket
-from analytics.sentences import percentage
+from analytics.sentences import SUBJECTS, percentage
+from dashboard import words
+from dashboard.words import Words
 
 NOTABLE = 0.1
 """A change by less than this part of what was before is not worth a sentence."""
@@ -24,17 +29,23 @@ Days = Mapping[dt.date, Mapping[int, Counts]]
 """Counts by date and product."""
 
 PARTS: dict[str, Callable[[Counts], int]] = {
-    "requests": lambda counts: counts.successful,
-    "QPS breaches": lambda counts: counts.over_qps,
-    "4XX errors": lambda counts: counts.errors_4xx,
-    "5XX errors": lambda counts: counts.errors_5xx,
+    "successful": lambda counts: counts.successful,
+    "breaches": lambda counts: counts.over_qps,
+    "4xx": lambda counts: counts.errors_4xx,
+    "5xx": lambda counts: counts.errors_5xx,
+}
+PART_WORDS: dict[str, Words] = {
+    "successful": pgettext_lazy("inside a sentence", "requests"),
+    "breaches": pgettext_lazy("inside a sentence", "QPS breaches"),
+    "4xx": _("4XX errors"),
+    "5xx": _("5XX errors"),
 }
 VIEWED: dict[View, tuple[str, tuple[str, ...]]] = {
-    "usage": ("Requests", ("requests", "QPS breaches", "4XX errors", "5XX errors")),
-    "breaches": ("QPS breaches", ("QPS breaches",)),
-    "errors": ("Errors", ("4XX errors", "5XX errors")),
+    "usage": ("requests", ("successful", "breaches", "4xx", "5xx")),
+    "breaches": ("breaches", ("breaches",)),
+    "errors": ("errors", ("4xx", "5xx")),
 }
-"""What a view's chart counts: its word, and the parts that it is the sum of."""
+"""What a view's chart counts: its subject (of `sentences.SUBJECTS`), and the parts that it is the sum of."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,11 +123,21 @@ def sentence(filters: Filters, found: Turn | None) -> str:
     """Say a turn; nothing where there is none."""
     if found is None:
         return ""
-    word = "rose" if found.now > found.before else "fell"
-    than = "the day before" if found.date - found.earlier == DAY else f"the {found.earlier:%A} before"
-    text = f"{VIEWED[filters.view][0]} {word} by {percentage(found.now, found.before)} on "
-    text += f"{found.date:%A} {found.date.day} {found.date:%B} against {than}"
-    if found.share >= LARGELY:
-        text += f", {'mostly' if found.share >= MOSTLY else 'to a large part'} "
-        text += f"{found.part} of {filters.name_of(found.product_id)}"
-    return f"{text}."
+    is_next = found.date - found.earlier == DAY
+    day = words.date(found.earlier, words.WEEKDAY_NAME)
+    told = {
+        "what": SUBJECTS[VIEWED[filters.view][0]][0],
+        "share": percentage(found.now, found.before),
+        "date": words.date(found.date, words.WEEKDAY),
+        "than": gettext("the day before") if is_next else gettext("the %(weekday)s before") % {"weekday": day},
+    }
+    if found.now > found.before:
+        text = gettext("%(what)s rose by %(share)s on %(date)s against %(than)s") % told
+    else:
+        text = gettext("%(what)s fell by %(share)s on %(date)s against %(than)s") % told
+    if found.share < LARGELY:
+        return f"{text}."
+    part = {"text": text, "part": PART_WORDS[found.part], "product": filters.name_of(found.product_id)}
+    if found.share >= MOSTLY:
+        return gettext("%(text)s, mostly %(part)s of %(product)s.") % part
+    return gettext("%(text)s, to a large part %(part)s of %(product)s.") % part

@@ -8,6 +8,7 @@ from django.http import HttpResponse, HttpResponseBase, StreamingHttpResponse
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest
 from accounts.views.answers import Question, acts, ask, done
@@ -76,14 +77,17 @@ def time_zone(request: MemberRequest) -> HttpResponse:
         rebuild.change_time_zone(organization, form.cleaned_data["time_zone"], by=request.user, counts_now=False)
 
     if acts(form, request, verb):
-        message = f"The time zone is {organization.time_zone}. Analytics count its days anew within a few minutes."
+        message = gettext("The time zone is %(zone)s. Analytics count its days anew within a few minutes.")
+        message %= {"zone": organization.time_zone}
         return done(request, message, "accounts:settings", organization.public_id)
     sentences = (
-        "Hours and days of Analytics, of files and of the statement begin in this zone, and times are shown in it.",
-        "The last 35 days are counted anew; days before stand as they were.",
+        gettext(
+            "Hours and days of Analytics, of files and of the statement begin in this zone, and times are shown in it."
+        ),
+        gettext("The last 35 days are counted anew; days before stand as they were."),
     )
     back = reverse("accounts:settings", args=[organization.public_id])
-    return ask(request, Question("Time zone", "Save", back, sentences), form)
+    return ask(request, Question(gettext("Time zone"), gettext("Save"), back, sentences), form)
 
 
 def monthly_statement(request: MemberRequest) -> HttpResponse:

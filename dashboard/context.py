@@ -17,7 +17,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "support_email": settings.SUPPORT_EMAIL,
         "is_development": settings.DEVELOPMENT,
         "theme": preferences.theme(request),
-        "themes": preferences.THEMES,
+        "themes": tuple(preferences.Theme),
         "language": languages.current(),
         "languages": languages.LANGUAGES,
         "uses_single_keys": preferences.uses_single_keys(request),

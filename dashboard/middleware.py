@@ -9,6 +9,8 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from dashboard import htmx, request_ids, views
 from keys import tokens
@@ -16,7 +18,7 @@ from keys import tokens
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
 _ACCEPTED = re.compile(r"[a-zA-Z0-9-]{1,100}\Z")
-PASTED = "That was a key. Search for its hint or ID instead, and keep the key secret."
+PASTED = _("That was a key. Search for its hint or ID instead, and keep the key secret.")
 
 
 def request_id(get_response: GetResponse) -> GetResponse:
@@ -73,7 +75,7 @@ def sound_addresses(get_response: GetResponse) -> GetResponse:
 
     def middleware(request: HttpRequest) -> HttpResponse:
         if "\x00" in request.path or "%00" in request.META.get("QUERY_STRING", ""):
-            raise BadRequest("The address has characters that mean nothing.")
+            raise BadRequest(gettext("The address has characters that mean nothing."))
         keys_in = [name for name, values in request.GET.lists() if _holds_key(" ".join([name, *values]))]
         if keys_in and request.method == "GET" and not request.path.startswith("/admin/"):  # which does this itself
             query = request.GET.copy()

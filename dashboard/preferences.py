@@ -8,6 +8,7 @@ from enum import StrEnum
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import pgettext
 
 THEME_COOKIE = "latchkey_theme"
 SINGLE_KEYS_COOKIE = "latchkey_single_keys"
@@ -20,6 +21,12 @@ class Theme(StrEnum):
     SYSTEM = "system"
     LIGHT = "light"
     DARK = "dark"
+
+    @property
+    def words(self) -> str:
+        """The theme as its button names it."""
+        named = {Theme.SYSTEM: pgettext("theme", "System"), Theme.LIGHT: pgettext("theme", "Light")}
+        return named.get(self) or pgettext("theme", "Dark")
 
     @property
     def schemes(self) -> str:

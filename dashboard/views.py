@@ -9,6 +9,7 @@ from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext
 
 from accounts.requests import PersonRequest
 from dashboard import htmx, languages, mail, palette, preferences
@@ -30,7 +31,7 @@ def choose_theme(request: htmx.HtmxRequest) -> HttpResponse:
     """Remember light, dark or the system's colours, and stay on the page."""
     chosen = request.POST.get("theme", "")
     if chosen not in preferences.THEMES:
-        raise BadRequest("There is no such theme.")
+        raise BadRequest(gettext("There is no such theme."))
     if htmx.wants_fragment(request):
         response = render(request, "components/_theme.html", {"theme": Theme(chosen)})
         htmx.announce(response, theme=chosen)
@@ -44,7 +45,7 @@ def choose_language(request: PersonRequest) -> HttpResponse:
     """Remember the language, of whoever is signed in also for mails, and stay on the page."""
     chosen = request.POST.get("language", "")
     if chosen not in languages.LANGUAGES:
-        raise BadRequest("There is no such language.")
+        raise BadRequest(gettext("There is no such language."))
     if request.user.is_authenticated:
         request.user.choose_language(chosen)
     response = redirect(_page_before(request))
@@ -63,7 +64,8 @@ def find(request: PersonRequest) -> HttpResponse:
     """Show what a text finds: in the dialog the command palette, without scripts a page."""
     query = request.GET.get("q", "")
     if holds_key(query):
-        messages.warning(request, "That looked like a key. Search for its hint or ID instead, and keep the key secret.")
+        text = gettext("That looked like a key. Search for its hint or ID instead, and keep the key secret.")
+        messages.warning(request, text)
         return redirect("find")
     context = {"query": query, "groups": palette.find(request, query)}
     return htmx.render(request, "dashboard/find.html", "found" if "q" in request.GET else "dialog", context)

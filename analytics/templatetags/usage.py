@@ -25,8 +25,10 @@ from zoneinfo import ZoneInfo
 
 from django import template
 from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+from django.utils.translation import gettext_lazy as _
 
-from analytics import key_states, key_usage, ranges, sentences, sizing
+from analytics import key_states, key_usage, sentences, sizing, times
 from analytics.callers import KINDS, CallerRow, Callers
 from analytics.failed import percent
 from analytics.filters import Filters
@@ -35,9 +37,18 @@ from analytics.key_usage import DayUsage, KeyUsage
 from analytics.models import ZoneChange
 from analytics.queries import Counts
 from analytics.report import Report
+from dashboard import words
 from keys.models import ApiKey
 
 register = template.Library()
+
+CHARTED = {
+    "usage": _("Requests"),
+    "breaches": _("QPS breaches"),
+    "errors": _("Errors"),
+    "callers": _("Requests"),
+}
+"""What the chart of a view counts."""
 
 
 class Keyed(Protocol):
@@ -110,7 +121,7 @@ def sheet(filters: Filters, name: str, **changes: Any) -> str:
 @register.filter
 def by_kind(found: Callers) -> list[tuple[str, str, tuple[CallerRow, ...]]]:
     """What the request log says of callers: kind, heading, rows."""
-    return [(kind, words, found.rows[kind]) for kind, words in KINDS.items()]
+    return [(kind, str(heading), found.rows[kind]) for kind, heading in KINDS.items()]
 
 
 @register.filter
@@ -123,11 +134,22 @@ def success(counts: Counts) -> str:
 def zone_note(change: ZoneChange, filters: Filters) -> str:
     """From when days are those of the organisation's zone, where the page shows earlier ones."""
     if change.recounted_at is None:
-        return f"The time zone was changed to {change.zone}. Hours and days are being counted anew; figures may be wrong meanwhile."
+        text = gettext(
+            "The time zone was changed to %(zone)s. Hours and days are being counted anew; figures may be wrong meanwhile."
+        )
+        return text % {"zone": change.zone}
     if filters.period.first >= change.first_date:
         return ""
-    date = ranges.date_words(change.first_date)
-    return f"Days are those of {change.zone} from {date} on; earlier ones are those of {change.former_zone}."
+    text = gettext("Days are those of %(zone)s from %(date)s on; earlier ones are those of %(former)s.")
+    return text % {
+        "zone": change.zone, "date": times.date_words(change.first_date), "former": change.former_zone,
+    }  # fmt: skip
+
+
+@register.simple_tag
+def charted(filters: Filters) -> str:
+    """What the chart counts."""
+    return str(CHARTED[filters.view])
 
 
 @register.simple_tag
@@ -146,46 +168,45 @@ def share_of(part: int, whole: int) -> str:
 def part_of(part: int, whole: int) -> str:
     """A part in per cent: `4.2 %`; more than nothing is never 0.0 %."""
     if not part or not whole:
-        return "0 %" if whole else "–"
+        return words.percent(0) if whole else "–"
     share = part / whole * 100
-    return f"{share:.1f} %" if share >= 0.05 else "< 0.1 %"
+    return words.percent(share, 1) if share >= 0.05 else f"< {words.percent(0.1, 1)}"
 
 
 @register.filter
 def period_words(filters: Filters) -> str:
     """The dates that are shown."""
-    return ranges.period_words(filters.period)
+    return times.period_words(filters.period)
 
 
 @register.filter
 def period_sentence(filters: Filters) -> str:
     """The dates that are shown and those they are compared with."""
-    period = filters.period
-    before = period.before()
-    until = f" until {before.now.astimezone(period.zone):%H:%M}" if period.is_dates and period.includes_now else ""
-    words = ranges.period_words(before, year=before.last.year != period.last.year)
-    if not period.is_dates:
-        return (
-            f"{ranges.period_words(period)}, compared with the {ranges.length_words(period.end - period.start)} before."
-        )
-    return f"{ranges.period_words(period)}, compared with {words}{until}."
+    return times.compared_words(filters.period)
 
 
 @register.simple_tag
 def chart_sentence(report: Report) -> str:
     """What the chart shows, for those who do not see it."""
-    what = {"breaches": "QPS breaches", "errors": "Errors"}.get(report.filters.view, "Requests")
-    split = " by product" if report.filters.is_split else ""
-    peak = f" Below: the peak per second of {report.peak_of[0]} against its limit." if report.peak_of else ""
-    gaps = f" Not all was counted: {'; '.join(report.gaps)}." if report.gaps else ""
-    return f"{what} per {report.filters.step_words}{split}. {report.highest}.{gaps}{peak} The same figures are in the table below."
+    filters = report.filters
+    told = {"what": CHARTED[filters.view], "step": filters.step_words}
+    if filters.is_split:
+        said = [gettext("%(what)s per %(step)s by product.") % told, f"{report.highest}."]
+    else:
+        said = [gettext("%(what)s per %(step)s.") % told, f"{report.highest}."]
+    if report.gaps:
+        said.append(gettext("Not all was counted: %(gaps)s.") % {"gaps": "; ".join(report.gaps)})
+    if report.peak_of:
+        text = gettext("Below: the peak per second of %(product)s against its limit.")
+        said.append(text % {"product": report.peak_of[0]})
+    return " ".join([*said, gettext("The same figures are in the table below.")])
 
 
 @register.filter
 def clock(at: dt.datetime, zone: ZoneInfo) -> str:
     """A time of today, `14:20:01`; with the date when it is another day."""
     local, today = at.astimezone(zone), dt.datetime.now(zone).date()
-    return f"{local:%H:%M:%S}" if local.date() == today else f"{local.day} {local:%b}, {local:%H:%M:%S}"
+    return f"{local:%H:%M:%S}" if local.date() == today else f"{words.date(local, words.SHORT_DAY)}, {local:%H:%M:%S}"
 
 
 @register.filter
@@ -195,4 +216,4 @@ def age(seconds: int) -> str:
         if seconds < size:
             return f"{seconds} {unit}"
         seconds //= 60 if unit != "h" else 24
-    return f"{seconds} days"
+    return ngettext("%(count)s day", "%(count)s days", seconds) % {"count": seconds}

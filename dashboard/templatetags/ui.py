@@ -9,10 +9,13 @@ from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest
 from django.templatetags.static import static
 from django.utils import timezone
-from django.utils.html import format_html
+from django.utils.formats import get_format
+from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString, mark_safe
+from django.utils.translation import gettext, pgettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
-from dashboard import brand, htmx, languages
+from dashboard import brand, htmx, languages, script_words, words
 
 register = template.Library()
 
@@ -20,17 +23,19 @@ PASSING = ("deleted", "receipt")
 """Query parameters of one answer, which links on the page do not keep."""
 
 STATE_WORDS = {
-    "healthy": "Healthy",
-    "unused": "Unused",
-    "grace": "In grace",
-    "expiring": "Expires soon",
-    "expired": "Expired",
-    "disabled": "Disabled",
-    "suspended": "Suspended",
-    "deleted": "Deleted",
-    "current": "Current",
-    "retired": "Retired",
+    "healthy": pgettext_lazy("state", "Healthy"),
+    "unused": pgettext_lazy("state", "Unused"),
+    "grace": pgettext_lazy("state", "In grace"),
+    "expiring": pgettext_lazy("state", "Expires soon"),
+    "expired": pgettext_lazy("state", "Expired"),
+    "disabled": pgettext_lazy("state", "Disabled"),
+    "suspended": pgettext_lazy("state", "Suspended"),
+    "deleted": pgettext_lazy("state", "Deleted"),
+    "current": pgettext_lazy("state", "Current"),
+    "retired": pgettext_lazy("state", "Retired"),
 }
+_NEAR = {0: _("Today, %(time)s"), 1: _("Yesterday, %(time)s"), -1: _("Tomorrow, %(time)s")}
+_SAID = {0: _("today, %(time)s"), 1: _("yesterday, %(time)s"), -1: _("tomorrow, %(time)s")}
 STATE_MARKS = {"expired": "disabled", "suspended": "disabled", "deleted": "retired"}
 
 
@@ -56,6 +61,12 @@ def brand_style() -> str:
 def page_language() -> str:
     """The language of the page, as HTML names it."""
     return languages.tag()
+
+
+@register.simple_tag
+def words_for_scripts() -> SafeString:
+    """Attributes that hold what scripts say."""
+    return format_html_join("", ' data-{}="{}"', script_words.attributes().items())
 
 
 @register.simple_tag
@@ -87,7 +98,13 @@ def number(value: float | None) -> str:
 
 
 @register.filter
-def words(text: str) -> list[str]:
+def inside_sentence(label: str) -> str:
+    """A label such as that of a role, as it stands inside a sentence."""
+    return words.inside(label)
+
+
+@register.filter(name="words")
+def parted(text: str) -> list[str]:
     """Part a text at its spaces."""
     return text.split()
 
@@ -107,60 +124,52 @@ def moment(context: template.Context, value: dt.datetime | None, style: str = "d
     midnight, else the day and the time).
     """
     if value is None:
-        return "never" if style == "said" else "Never"
+        return pgettext("inside a sentence", "never") if style == "said" else gettext("Never")
     organization = context.get("organization")
     local = value.astimezone(organization.zone if organization else dt.UTC)
     now = timezone.now().astimezone(local.tzinfo)
-    words = {"day": _day, "said": _said, "full": _full, "ago": _ago, "clock": _clock, "end": _end}[style](local, now)
+    shown = {"day": _day, "said": _said, "full": _full, "ago": _ago, "clock": _clock, "end": _end}[style](local, now)
     return format_html(
         '<time datetime="{}" title="{}"{}>{}</time>',
         value.isoformat(timespec="seconds"),
         _full(local, now),
         mark_safe(" data-ago") if style == "ago" else "",
-        words,
+        shown,
     )
 
 
 def _full(local: dt.datetime, now: dt.datetime) -> str:
-    return f"{local.day} {local:%B %Y} at {local:%H:%M:%S}"
+    return gettext("%(date)s at %(time)s") % {"date": words.date(local), "time": f"{local:%H:%M:%S}"}
 
 
 def _day(local: dt.datetime, now: dt.datetime) -> str:
+    return _near(local, now) or words.date(local, words.SHORT_DATE)
+
+
+def _near(local: dt.datetime, now: dt.datetime, *, is_inside: bool = False) -> str:
+    """Name today, yesterday and tomorrow; inside a sentence some languages write them otherwise than at its beginning."""
     days = (now.date() - local.date()).days
-    if days == 0:
-        return f"Today, {local:%H:%M}"
-    if days == 1:
-        return f"Yesterday, {local:%H:%M}"
-    if days == -1:
-        return f"Tomorrow, {local:%H:%M}"
-    return f"{local.day} {local:%b %Y}"
+    said = (_SAID if is_inside else _NEAR).get(days)
+    return str(said) % {"time": f"{local:%H:%M}"} if said else ""
 
 
 def _clock(local: dt.datetime, now: dt.datetime) -> str:
-    return f"{local:%H:%M:%S}.{local.microsecond // 100_000}"
+    return f"{local:%H:%M:%S}{get_format('DECIMAL_SEPARATOR')}{local.microsecond // 100_000}"
 
 
 def _end(local: dt.datetime, now: dt.datetime) -> str:
     if local.time() == dt.time():
-        last = local - dt.timedelta(days=1)
-        return f"{last.day} {last:%B %Y}"
-    return f"{local.day} {local:%B %Y}, {local:%H:%M}"
+        return words.date(local - dt.timedelta(days=1))
+    return gettext("%(date)s, %(time)s") % {"date": words.date(local), "time": f"{local:%H:%M}"}
 
 
 def _said(local: dt.datetime, now: dt.datetime) -> str:
-    words = _day(local, now)
-    return words[0].lower() + words[1:]
+    return _near(local, now, is_inside=True) or words.date(local, words.SHORT_DATE)
 
 
 def _ago(local: dt.datetime, now: dt.datetime) -> str:
     seconds = int((now - local).total_seconds())
-    if seconds < 0:
-        return _day(local, now)
-    for unit, size in (("s", 60), ("min", 60), ("h", 24)):
-        if seconds < size:
-            return f"{seconds} {unit} ago"
-        seconds //= size
-    return _day(local, now)
+    return (seconds >= 0 and words.ago(seconds)) or _day(local, now)
 
 
 @register.simple_tag(takes_context=True)
@@ -168,15 +177,8 @@ def countdown(context: template.Context, until: dt.datetime) -> SafeString:
     """The time that is left, which a script counts down: 21:14:36."""
     left = max(0, int((until - timezone.now()).total_seconds()))
     return format_html(
-        '<time datetime="{}" data-countdown>{}</time>', until.isoformat(timespec="seconds"), duration(left)
+        '<time datetime="{}" data-countdown>{}</time>', until.isoformat(timespec="seconds"), words.duration(left)
     )
-
-
-def duration(seconds: int) -> str:
-    """`3 days 04:10:09`, `21:14:36`."""
-    days, rest = divmod(seconds, 86_400)
-    clock = f"{rest // 3600:02}:{rest % 3600 // 60:02}:{rest % 60:02}"
-    return f"{days} {'day' if days == 1 else 'days'} {clock}" if days else clock
 
 
 @register.simple_tag(takes_context=True)

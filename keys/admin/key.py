@@ -91,7 +91,7 @@ class StateFilter(admin.SimpleListFilter):
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Offer every state of a key."""
-        return [(name, STATE_WORDS[name]) for name in KEY_STATES]
+        return [(name, str(STATE_WORDS[name])) for name in KEY_STATES]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Any]) -> QuerySet[Any]:
         """Narrow the list."""
@@ -215,7 +215,7 @@ class ApiKeyAdmin(AuditedAdmin):
     @admin.display(description="state")
     def state(self, obj: Any) -> str:
         """What decides about its requests first."""
-        return STATE_WORDS["deleted" if obj.deleted_at is not None else obj.state]
+        return str(STATE_WORDS["deleted" if obj.deleted_at is not None else obj.state])
 
     @admin.display(description="hint")
     def hint(self, obj: Any) -> str:

@@ -62,7 +62,7 @@
     const when = (index) => rows(frame)[index].cells[0].textContent;
     const values = [...frame.querySelectorAll("[data-tip] dt")].map((name) => `${name.textContent} ${name.nextSibling.textContent}`);
     const { first, last } = origin < 0 ? {} : chosen(frame);
-    const stretch = () => `From ${when(first)} to ${when(last)}. Enter shows it alone, Escape does not.`;
+    const stretch = () => frame.dataset.stretch.replace("%1", when(first)).replace("%2", when(last));
     frame.querySelector("[data-said]").textContent = origin < 0 ? [when(shown), ...values].join(", ") : stretch();
   }
 

@@ -1,15 +1,16 @@
 // Counts down what ends, and keeps "4 s ago" true.
 (() => {
+  const say = document.getElementById("toasts").dataset;
   const two = (value) => String(value).padStart(2, "0");
   const left = (seconds) => {
     const days = Math.floor(seconds / 86400);
     const clock = `${two(Math.floor((seconds % 86400) / 3600))}:${two(Math.floor((seconds % 3600) / 60))}:${two(seconds % 60)}`;
-    return days ? `${days} ${days === 1 ? "day" : "days"} ${clock}` : clock;
+    return days ? `${(days === 1 ? say.day : say.days).replace("%s", days)} ${clock}` : clock;
   };
   const ago = (seconds) => {
-    if (seconds < 60) return `${seconds} s ago`;
-    if (seconds < 3600) return `${Math.floor(seconds / 60)} min ago`;
-    if (seconds < 86400) return `${Math.floor(seconds / 3600)} h ago`;
+    if (seconds < 60) return say.secondsAgo.replace("%s", seconds);
+    if (seconds < 3600) return say.minutesAgo.replace("%s", Math.floor(seconds / 60));
+    if (seconds < 86400) return say.hoursAgo.replace("%s", Math.floor(seconds / 3600));
     return null;
   };
   const tick = () => {

@@ -1,6 +1,7 @@
 // Copies keys, IDs and snippets, and tries a key. It is fetched by POST and goes to the clipboard or to the gateway; it is
 // never put into the page.
 (() => {
+  const words = document.getElementById("toasts").dataset;
   const say = (message) => document.dispatchEvent(new CustomEvent("latchkey:toast", { detail: message }));
 
   const show = (button) => {
@@ -23,7 +24,7 @@
       cache: "no-store",
       redirect: "error",
     });
-    if (response.headers.get("Content-Type") !== "application/json") throw new Error("The key was not copied. Reload the page.");
+    if (response.headers.get("Content-Type") !== "application/json") throw new Error(words.notCopied);
     const answer = await response.json();
     if (answer.confirm) location.assign(answer.confirm); // who they are is asked first; that page leads back to this one
     if (!response.ok) throw new Error(answer.detail);
@@ -50,7 +51,7 @@
       show(button);
       say(message);
     } catch (error) {
-      say(error.message || "The clipboard refused. Try again.");
+      say(error.message || words.clipboard);
     }
   };
 
@@ -60,7 +61,7 @@
     performance.setResourceTimingBufferSize(0);
     const answer = await fetch(form.dataset.try.replace("YOUR_API_KEY", key), { cache: "no-store", credentials: "omit" }).catch(() => null);
     if (!answer) throw new Error(form.dataset.silent);
-    if (!answer.ok) throw new Error((await answer.json().catch(() => null))?.detail ?? `The gateway answered ${answer.status}.`);
+    if (!answer.ok) throw new Error((await answer.json().catch(() => null))?.detail ?? words.refused.replace("%s", answer.status));
     const tile = await createImageBitmap(await answer.blob());
     const canvas = form.closest("figure").querySelector("canvas");
     canvas.getContext("2d").drawImage(tile, 0, 0, canvas.width, canvas.height);
@@ -69,10 +70,10 @@
 
   const tryOut = async (form) => {
     const button = form.querySelector("button");
-    const words = form.closest("figure").querySelector("[data-answer]");
+    const told = form.closest("figure").querySelector("[data-answer]");
     button.disabled = true;
-    words.textContent = "Asking the gateway…";
-    words.textContent = await attempt(form).then(() => "The answer: one map tile with the whole world.", (error) => error.message);
+    told.textContent = words.asking;
+    told.textContent = await attempt(form).then(() => words.answered, (error) => error.message);
     button.disabled = false;
   };
 
@@ -87,19 +88,19 @@
     event.preventDefault();
     const button = form.querySelector("button");
     if (form.hasAttribute("data-copy-key")) {
-      copy(button, reveal(form), "Key copied. Keep it secret.");
+      copy(button, reveal(form), words.keyCopied);
       return;
     }
     const snippet = form.closest(".snippet");
     const language = snippet.querySelector("input:checked").value;
     const code = snippet.querySelector(`[data-language="${language}"]`).textContent;
-    copy(button, reveal(form).then((key) => code.replace("YOUR_API_KEY", key)), "Request copied with your key.");
+    copy(button, reveal(form).then((key) => code.replace("YOUR_API_KEY", key)), words.requestCopied);
   });
 
   document.addEventListener("click", (event) => {
     const shown = event.target.closest("[data-copy-shown]");
-    if (shown && navigator.clipboard) copy(shown, Promise.resolve(shown.closest(".revealed").querySelector("code").textContent), shown.dataset.copyShown || "Key copied. Keep it secret.");
+    if (shown && navigator.clipboard) copy(shown, Promise.resolve(shown.closest(".revealed").querySelector("code").textContent), shown.dataset.copyShown || words.keyCopied);
     const button = event.target.closest("[data-copy]");
-    if (button && navigator.clipboard) copy(button, Promise.resolve(button.dataset.copy), "ID copied.");
+    if (button && navigator.clipboard) copy(button, Promise.resolve(button.dataset.copy), words.idCopied);
   });
 })();

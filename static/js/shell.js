@@ -1,6 +1,7 @@
 // The one dialog and toasts. Everything is delegated, so that it survives a swap.
 (() => {
   const dialog = document.getElementById("dialog");
+  const words = document.getElementById("toasts").dataset;
   let opener = null;
 
   // What lies behind an open dialog is neither seen well nor read out.
@@ -74,17 +75,11 @@
   // A lost network or a refusal says so and loses nothing that was typed.
   // What asks again by itself is silent: it will ask again.
   document.body.addEventListener("htmx:sendError", (event) => {
-    if (!event.detail.elt.matches("[data-poll]")) toast("The network is away. Nothing was lost; try again.");
+    if (!event.detail.elt.matches("[data-poll]")) toast(words.network);
   });
   document.body.addEventListener("htmx:responseError", (event) => {
     if (event.detail.elt.matches("[data-poll]")) return;
     const status = event.detail.xhr.status;
-    const words = {
-      403: "You may not do this. If the page was open for long, reload it.",
-      404: "This is no longer there. Reload the page.",
-      429: "Too many attempts. Wait a minute, then try again.",
-      503: "The dashboard is under maintenance. Nothing was lost; try again later.",
-    };
-    toast(words[status] ?? `That did not work (${status}). Try again.`);
+    toast(words[`status-${status}`] ?? words.status.replace("%s", status));
   });
 })();

@@ -161,7 +161,7 @@ def test_what_was_measured_for_an_older_version_changes_nothing(cast):
     older = Alert.objects.get(pk=alert.pk)
     alert.pause(by=cast.ada)
     alert.resume(by=cast.ada)
-    assert not older.note(Reading(100, "All."), is_met=True, version=older.version, now=timezone.now())
+    assert not older.note(Reading(100, "no_peak", {}), is_met=True, version=older.version, now=timezone.now())
     assert evaluate() == 1
 
 

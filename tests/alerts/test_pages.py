@@ -121,7 +121,7 @@ def test_editing_says_what_changed_and_an_old_form_is_refused(cast, ada):
     assert set(event.after) == {"condition", "key"}
     page = ada.post(page_of(alert, "edit/"), old)
     assert page.status == 422
-    assert models.STALE in page
+    assert str(models.STALE) in page
     alert.refresh_from_db()
     assert alert.threshold == 33
 

@@ -125,7 +125,7 @@ def test_a_confirmation_tells_the_traffic_of_the_last_day(cast):
 def test_every_outcome_of_the_gateway_has_words_and_advice():
     words = {outcome.word for outcome in outcomes.ALL} - {"ok"}
     assert words == set(REFUSALS)
-    assert all(reason.words and reason.advice for reason in REFUSALS.values())
+    assert all(words and advice for words, _, advice in REFUSALS.values())
     assert explain(404, "ok").words == "Answered by the API: nothing found"
     assert explain(599, "ok").words == "Answered by the API: an error"
     assert explain(418, "made_up").words == "Made up"

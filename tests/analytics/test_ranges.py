@@ -15,14 +15,13 @@ from analytics.ranges import (
     HOUR,
     MINUTE,
     Period,
-    bucket_words,
     day_start,
     hour_mark,
     hour_start,
     is_repeated,
     next_hour,
-    period_words,
 )
+from analytics.times import bucket_words, period_words
 
 settings.register_profile("zones", suppress_health_check=[HealthCheck.too_slow])  # the first look at a zone takes long
 settings.load_profile("zones")

@@ -73,7 +73,7 @@ def test_the_part_that_makes_up_most_of_the_change_is_named():
     before = {SEARCH: Counts(1000, over_qps=200), MAPS: Counts(1000)}
     after = {SEARCH: Counts(900, over_qps=150), MAPS: Counts(900)}
     found = turn({MONDAY: before, MONDAY + DAY: after}, "usage")
-    assert (found.product_id, found.part, found.share) == (MAPS, "requests", 0.5)
+    assert (found.product_id, found.part, found.share) == (MAPS, "successful", 0.5)
     assert LARGELY < MOSTLY == found.share
     found = turn({MONDAY: before, MONDAY + DAY: after}, "breaches")
-    assert (found.product_id, found.part, found.share) == (SEARCH, "QPS breaches", 1)
+    assert (found.product_id, found.part, found.share) == (SEARCH, "breaches", 1)
