@@ -29,6 +29,7 @@ class AlertForm(ActionForm):
     """Set an alert with a condition, or edit one: only what the condition asks for is there."""
 
     name = forms.CharField(
+        label=_("Name"),
         max_length=80,
         validators=[refuse_key],
         help_text=_("It becomes the subject of the mail."),

@@ -9,12 +9,17 @@ import idna
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
 
 
+def gettext_noop(text: str) -> str:
+    """Mark a text for translation, which is done elsewhere: this module imports no Django."""
+    return text
+
+
 class DomainError(ValueError):
-    """An entry is no domain; `entry` is what was typed, the message says why."""
+    """An entry is no domain; `entry` is what was typed, `why` a sentence with a place for it, which forms translate."""
 
     def __init__(self, entry: str, why: str) -> None:
-        self.entry = entry
-        super().__init__(f"“{entry}” {why}")
+        self.entry, self.why = entry, why
+        super().__init__(why % {"entry": entry})
 
 
 def read_list(text: str) -> list[str]:
@@ -30,18 +35,24 @@ def read(entry: str) -> str:
     """Return one entry as it is stored: lower case, IDNA 2008 (UTS 46), with `*.` kept. Raises DomainError."""
     wildcard, rest = ("*.", entry[2:]) if entry.startswith("*.") else ("", entry)
     if "://" in rest or "/" in rest:
-        raise DomainError(entry, "is an address: give the domain alone, without https:// and path.")
+        raise DomainError(
+            entry, gettext_noop("“%(entry)s” is an address: give the domain alone, without https:// and path.")
+        )
     if "*" in rest:
-        raise DomainError(entry, "has a * that is not the first label, as in *.example.com.")
+        raise DomainError(entry, gettext_noop("“%(entry)s” has a * that is not the first label, as in *.example.com."))
     if re.search(r":\d*\Z", rest) and rest.count(":") == 1:
-        raise DomainError(entry, "has a port: give the domain alone, every port of it is allowed.")
+        raise DomainError(
+            entry, gettext_noop("“%(entry)s” has a port: give the domain alone, every port of it is allowed.")
+        )
     host = _canonical(rest)
     if host is None:
-        raise DomainError(entry, "is not a domain name.")
+        raise DomainError(entry, gettext_noop("“%(entry)s” is not a domain name."))
     if wildcard and ("." not in host or _is_address(host)):
-        raise DomainError(entry, "is too wide: a wildcard needs a domain such as *.example.com.")
+        raise DomainError(
+            entry, gettext_noop("“%(entry)s” is too wide: a wildcard needs a domain such as *.example.com.")
+        )
     if "." not in host and host != "localhost" and not _is_address(host):
-        raise DomainError(entry, "is not a full domain name such as example.com.")
+        raise DomainError(entry, gettext_noop("“%(entry)s” is not a full domain name such as example.com."))
     return wildcard + host
 
 

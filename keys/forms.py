@@ -9,8 +9,11 @@ from django.conf import settings
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import KeyPolicy, Organization
+from dashboard import words
 from keys import domains, ends
 from keys.models import ApiKey, BillingType, Product
 from keys.models.qps_request import MAX_QPS
@@ -52,8 +55,11 @@ class ActionForm(forms.Form):
         """Refuse to act in an organisation that is not the one the page was of."""
         made_in = str(self.cleaned_data["made_in"])
         if self.acts_in is not None and made_in and made_in != self.acts_in.public_id:
-            message = f"You have switched to {self.acts_in} since this page was opened, and nothing was done. Switch back, or open it again."
-            self.add_error(None, message)
+            message = gettext(
+                "You have switched to %(organization)s since this page was opened, and nothing was done. "
+                "Switch back, or open it again."
+            )
+            self.add_error(None, message % {"organization": self.acts_in})
         return made_in
 
 
@@ -64,12 +70,14 @@ class DomainsField(forms.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(
-            label="Allowed domains",
+            label=_("Allowed domains"),
             required=False,
             validators=[refuse_key],
             max_length=20_000,
-            help_text="One per line or separated by commas, such as example.com, *.example.com or localhost. Empty: any domain. "
-            "Browsers say where a page comes from, other programs can claim anything: this is hygiene, not authentication.",
+            help_text=_(
+                "One per line or separated by commas, such as example.com, *.example.com or localhost. Empty: any domain. "
+                "Browsers say where a page comes from, other programs can claim anything: this is hygiene, not authentication."
+            ),
             widget=forms.Textarea(
                 attrs={"rows": 3, "spellcheck": "false", "autocapitalize": "none", "autocomplete": "off"}
             ),
@@ -81,9 +89,9 @@ class DomainsField(forms.CharField):
         try:
             found = domains.read_list(super().clean(value) or "")
         except domains.DomainError as error:
-            raise ValidationError(str(error)) from None
+            raise ValidationError(gettext(error.why) % {"entry": error.entry}) from None
         if len(found) > 200:
-            raise ValidationError("A key can have 200 domains.")
+            raise ValidationError(gettext("A key can have 200 domains."))
         return found
 
     def prepare_value(self, value: Any) -> Any:
@@ -95,21 +103,23 @@ class KeyForm(ActionForm):
     """Create a key, or edit one."""
 
     name = forms.CharField(
+        label=_("Name"),
         max_length=80,
         validators=[refuse_key],
-        help_text="What the key is for, such as “Web shop, production”.",
+        help_text=_("What the key is for, such as “Web shop, production”."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
-    billing_type = forms.ChoiceField(label="Billing type", widget=forms.RadioSelect)
+    billing_type = forms.ChoiceField(label=_("Billing type"), widget=forms.RadioSelect)
     products = forms.ModelMultipleChoiceField(
         Product.objects.none(),
+        label=_("Products"),
         widget=forms.CheckboxSelectMultiple,
-        help_text="Requests to other products are refused.",
-        error_messages={"required": "Choose at least one product."},
+        help_text=_("Requests to other products are refused."),
+        error_messages={"required": _("Choose at least one product.")},
     )
     allowed_domains = DomainsField()
     ends_on = forms.DateField(
-        label="End date", required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
+        label=_("End date"), required=False, widget=forms.DateInput(attrs={"type": "date"}, format="%Y-%m-%d")
     )
 
     def __init__(self, *args: Any, organization: Organization, key: ApiKey | None = None, **kwargs: Any) -> None:
@@ -138,21 +148,24 @@ class KeyForm(ActionForm):
         self.today = timezone.now().astimezone(self.organization.zone).date()
         self.latest = ends.latest(self.organization, made_at)
         field = self.fields["ends_on"]
-        field.help_text = f"The last day on which the key works, in {self.organization.time_zone}."
+        said = [gettext("The last day on which the key works, in %(zone)s.") % {"zone": self.organization.time_zone}]
+        said.append(gettext("Empty: no end.") if self.latest is None else self._allowed())
+        field.help_text = " ".join(said)
         field.widget.attrs["min"] = min(self.today, self.initial.get("ends_on", self.today)).isoformat()
         if self.latest is None:
-            field.help_text += " Empty: no end."
             return
-        field.help_text += (
-            f" Your organisation lets a key work {self.organization.key_life_days} days: {self._until()}."
-        )
         if self.key is None:
             field.required, field.initial = True, self.latest
 
-    def _until(self) -> str:
+    def _allowed(self) -> str:
+        told: dict[str, Any] = {"days": self.organization.key_life_days}
         if self.latest and self.latest >= self.today:
-            return f"until {self.latest.day} {self.latest:%B %Y} at the latest"
-        return "rotate it first, then choose its end date"
+            text = gettext("Your organisation lets a key work %(days)s days: until %(date)s at the latest.")
+            return text % (told | {"date": words.date(self.latest)})
+        return (
+            gettext("Your organisation lets a key work %(days)s days: rotate it first, then choose its end date.")
+            % told
+        )
 
     def clean_ends_on(self) -> dt.date | None:
         """Refuse days that are over, and later ones than the organisation allows. A day that stays as it was is not judged."""
@@ -160,11 +173,11 @@ class KeyForm(ActionForm):
         if day == self.initial.get("ends_on") and self.key:
             return day
         if day is not None and not self.today <= day < ends.NEVER:
-            raise ValidationError("This day is over." if day < self.today else "This is too far away.")
-        if self.latest is not None and (day is None or day > self.latest):
             raise ValidationError(
-                f"Your organisation lets a key work {self.organization.key_life_days} days: {self._until()}."
+                gettext("This day is over.") if day < self.today else gettext("This is too far away.")
             )
+        if self.latest is not None and (day is None or day > self.latest):
+            raise ValidationError(self._allowed())
         return day
 
     def clean(self) -> dict[str, Any]:
@@ -182,7 +195,7 @@ class KeyForm(ActionForm):
         """Refuse names that cannot be read."""
         name = " ".join(str(self.cleaned_data["name"]).split())
         if not name.isprintable():
-            raise ValidationError("The name has characters that cannot be shown.")
+            raise ValidationError(gettext("The name has characters that cannot be shown."))
         return name
 
 
@@ -204,9 +217,11 @@ class RotateForm(ActionForm):
             return cleaned
         until = cleaned["until"]
         if until is None:
-            self.add_error("until", "Say until when the old string works.")
+            self.add_error("until", gettext("Say until when the old string works."))
         elif not dt.timedelta(0) < until - timezone.now() <= dt.timedelta(days=settings.GRACE_MAX_DAYS):
-            self.add_error("until", f"Choose a time in the next {settings.GRACE_MAX_DAYS} days.")
+            self.add_error(
+                "until", gettext("Choose a time in the next %(days)s days.") % {"days": settings.GRACE_MAX_DAYS}
+            )
         else:
             cleaned["wait"] = until - timezone.now()
         return cleaned
@@ -224,7 +239,7 @@ class DeleteForm(ActionForm):
     """Type the name of a key that is in use."""
 
     name = forms.CharField(
-        required=False, max_length=80, label="Name of the key", widget=forms.TextInput(attrs={"autocomplete": "off"})
+        required=False, max_length=80, label=_("Name of the key"), widget=forms.TextInput(attrs={"autocomplete": "off"})
     )
 
     def __init__(self, *args: Any, key: ApiKey, **kwargs: Any) -> None:
@@ -236,7 +251,7 @@ class DeleteForm(ActionForm):
         """Compare with the key's name; white space at the ends does not matter."""
         name = str(self.cleaned_data["name"]).strip()
         if self.key and name != self.key.name.strip():
-            raise ValidationError("Type the key's name as it stands above.")
+            raise ValidationError(gettext("Type the key's name as it stands above."))
         return name
 
 
@@ -244,10 +259,11 @@ class DisableForm(ActionForm):
     """Why a key is disabled, if anybody should know."""
 
     reason = forms.CharField(
+        label=_("Reason"),
         required=False,
         max_length=300,
         validators=[refuse_key],
-        help_text="Everybody in your organisation reads this beside the key.",
+        help_text=_("Everybody in your organisation reads this beside the key."),
         widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
@@ -267,17 +283,17 @@ class PolicyForm(forms.Form):
     """What an organisation decides about all its keys, and the policy that the form was made from."""
 
     key_life_days = forms.IntegerField(
-        label="Longest life of a key, in days",
+        label=_("Longest life of a key, in days"),
         required=False,
         min_value=1,
         max_value=3650,
         widget=forms.NumberInput(attrs={"class": "input", "inputmode": "numeric"}),
-        help_text="Counted from when the key is created or rotated. Empty: keys need no end date.",
+        help_text=_("Counted from when the key is created or rotated. Empty: keys need no end date."),
     )
     shows_secrets_once = forms.BooleanField(
-        label="Show a key only once, when it is created or rotated",
+        label=_("Show a key only once, when it is created or rotated"),
         required=False,
-        help_text="Nobody can copy a key later, and no copy of new keys is kept. A lost key is rotated.",
+        help_text=_("Nobody can copy a key later, and no copy of new keys is kept. A lost key is rotated."),
     )
     seen_days = forms.IntegerField(required=False, widget=forms.HiddenInput)
     seen_once = forms.BooleanField(required=False, widget=forms.HiddenInput)
@@ -301,12 +317,13 @@ class PolicyForm(forms.Form):
 class QpsForm(ActionForm):
     """Ask for another limit of one product."""
 
-    product = forms.ModelChoiceField(Product.objects.none(), empty_label=None)
-    requested = forms.IntegerField(label="Requested QPS", min_value=1, max_value=MAX_QPS)
+    product = forms.ModelChoiceField(Product.objects.none(), label=_("Product"), empty_label=None)
+    requested = forms.IntegerField(label=_("Requested QPS"), min_value=1, max_value=MAX_QPS)
     reason = forms.CharField(
+        label=_("Reason"),
         max_length=500,
         validators=[refuse_key],
-        help_text="What the limit is for, and from when. The provider reads this.",
+        help_text=_("What the limit is for, and from when. The provider reads this."),
         widget=forms.Textarea(attrs={"rows": 2}),
     )
 

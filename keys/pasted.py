@@ -4,13 +4,15 @@ import re
 
 from django.conf import settings
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from keys import tokens
 
 TYPO_SLACK = 6
 """A run of letters that begins like a key and lacks at most so many of them is taken for a key with a typo."""
 
-ADVICE = "Use the ID or the hint. Whoever sent the key has exposed it and should rotate it."
+ADVICE = _("Use the ID or the hint. Whoever sent the key has exposed it and should rotate it.")
 
 
 def holds_key(text: str) -> bool:
@@ -28,4 +30,4 @@ def holds_key(text: str) -> bool:
 def refuse_key(text: str) -> None:
     """Refuse a text with a key in it; the message does not repeat it. For the validators of a form's field."""
     if holds_key(text):
-        raise ValidationError(f"This holds a key, which must not be kept here. {ADVICE}")
+        raise ValidationError(f"{gettext('This holds a key, which must not be kept here.')} {ADVICE}")

@@ -10,9 +10,12 @@ from django.core.paginator import Page, Paginator
 from django.db.models import Case, Count, Exists, F, Func, OuterRef, Q, QuerySet, Subquery, TextField, Value, When
 from django.db.models.functions import JSONObject, Now, TruncDate
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
 from accounts.models import AuditEvent, Organization, User
 from dashboard import public_ids
+from dashboard.words import Words
 from keys import ends
 from keys.models import ApiKey, KeyProduct, KeySecret, Product, QpsRequest
 from keys.models.key import UNDELETE
@@ -21,17 +24,17 @@ PAGE_SIZE = 50
 SHOWN_PRODUCTS = 3
 EXPIRES_SOON = dt.timedelta(days=14)
 UNUSED_AFTER = dt.timedelta(days=7)
-SORTS: dict[str, tuple[str, list[Any]]] = {
-    "created": ("Newest first", ["-created_at", "-pk"]),
-    "name": ("Name", ["name", "pk"]),
-    "used": ("Last used first", [F("last_used_at").desc(nulls_last=True), "-pk"]),
-    "rotated": ("Rotated longest ago", [F("rotated_at").asc(nulls_first=True), "created_at", "pk"]),
+SORTS: dict[str, tuple[Words, list[Any]]] = {
+    "created": (_("Newest first"), ["-created_at", "-pk"]),
+    "name": (_("Name"), ["name", "pk"]),
+    "used": (_("Last used first"), [F("last_used_at").desc(nulls_last=True), "-pk"]),
+    "rotated": (_("Rotated longest ago"), [F("rotated_at").asc(nulls_first=True), "created_at", "pk"]),
 }
 GROUPS = {
-    "healthy": ("In use", ("healthy",)),
-    "attention": ("Needs attention", ("grace", "expiring", "expired")),
-    "disabled": ("Disabled", ("disabled", "suspended")),
-    "unused": ("Unused", ("unused",)),
+    "healthy": (pgettext_lazy("keys", "In use"), ("healthy",)),
+    "attention": (pgettext_lazy("keys", "Needs attention"), ("grace", "expiring", "expired")),
+    "disabled": (pgettext_lazy("keys", "Disabled"), ("disabled", "suspended")),
+    "unused": (pgettext_lazy("keys", "Unused"), ("unused",)),
 }
 
 
@@ -75,7 +78,7 @@ class Group:
     """A choice of states above the list."""
 
     code: str
-    word: str
+    word: Words
     count: int
 
 
@@ -87,7 +90,7 @@ class KeyList:
     rows: tuple[KeyRow, ...]
     groups: tuple[Group, ...]
     products: tuple[Product, ...]
-    sorts: tuple[tuple[str, str], ...]
+    sorts: tuple[tuple[str, Words], ...]
     is_narrowed: bool
 
     @property

@@ -98,6 +98,12 @@ def number(value: float | None) -> str:
 
 
 @register.filter
+def short_date(day: dt.date) -> str:
+    """A date: 12 Mar 2024."""
+    return words.date(day, words.SHORT_DATE)
+
+
+@register.filter
 def inside_sentence(label: str) -> str:
     """A label such as that of a role, as it stands inside a sentence."""
     return words.inside(label)

@@ -9,8 +9,10 @@ from django.contrib.postgres.indexes import GinIndex, OpClass
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import Organization, User
+from dashboard import words
 from keys import ends, notices, tokens, vault
 from keys.models.billing import BillingType
 from keys.models.key_product import KeyProduct
@@ -85,7 +87,10 @@ class ApiKey(KeyRecord):
         at = at or timezone.now()
         allowed = BillingType.of_plan(organization.plan)
         if (billing_type or allowed[0]) not in allowed:
-            raise NotInPlan(f"The plan {organization.get_plan_display()} has no keys of this billing type.")
+            raise NotInPlan(
+                gettext("The plan %(plan)s has no keys of this billing type.")
+                % {"plan": organization.get_plan_display()}
+            )
         with transaction.atomic():
             _make_room(organization)
             _check_end(expires_at, organization, made_at=at)
@@ -114,15 +119,15 @@ class ApiKey(KeyRecord):
             User.objects.select_for_update(no_key=True).only("pk").get(pk=by.pk)
             since = timezone.now() - dt.timedelta(hours=1)
             if by.audit_events.filter(verb="key.copied", at__gt=since).count() >= settings.REVEALS_PER_HOUR:
-                raise TooManyReveals("You copied many keys in the last hour. Try again later.")
+                raise TooManyReveals(gettext("You copied many keys in the last hour. Try again later."))
             with self._locked():
                 secret = self.current_secret
                 if self._shows_once():
                     raise NotCopyable(
-                        "Your organisation shows a key only once, when it is made. Rotate it for a new one."
+                        gettext("Your organisation shows a key only once, when it is made. Rotate it for a new one.")
                     )
                 if secret.sealed is None:
-                    raise NotCopyable("No copy of this key is kept. Rotate it for a new one.")
+                    raise NotCopyable(gettext("No copy of this key is kept. Rotate it for a new one."))
                 self._record("key.copied", by, after={"string": secret.number})
                 return self.current_string()
 
@@ -170,10 +175,11 @@ class ApiKey(KeyRecord):
         Raises StaleVersion, and Refusal for a delay below 0 or above GRACE_MAX_DAYS.
         """
         if not dt.timedelta(0) <= delay <= dt.timedelta(days=settings.GRACE_MAX_DAYS):
-            raise Refusal(f"The old string can work for at most {settings.GRACE_MAX_DAYS} days more.")
+            raise Refusal(_too_long())
         at = at or timezone.now()
         with self._locked(
-            version, "Someone else rotated or changed this key a moment ago. Send it again to rotate it all the same."
+            version,
+            gettext("Someone else rotated or changed this key a moment ago. Send it again to rotate it all the same."),
         ):
             self._retire(self.secrets.filter(retired_at=None, expires_at__isnull=False), at)
             old = self.current_secret
@@ -191,7 +197,7 @@ class ApiKey(KeyRecord):
         with self._locked(version):
             old = self.secret_in_grace
             if old is None:
-                raise Refusal("The old string has stopped already.")
+                raise Refusal(gettext("The old string has stopped already."))
             self._retire(self.secrets.filter(pk=old.pk), timezone.now())
             self._save()
             self._record("key.old_string_retired", by, before={"string": old.number})
@@ -200,13 +206,13 @@ class ApiKey(KeyRecord):
         """Let the old string work until `delay` from now. Raises StaleVersion; Refusal when it has stopped or the delay is out of bounds."""
         now = timezone.now()
         if not dt.timedelta(0) < delay <= dt.timedelta(days=settings.GRACE_MAX_DAYS):
-            raise Refusal(f"The old string can work for at most {settings.GRACE_MAX_DAYS} days more.")
+            raise Refusal(_too_long())
         with self._locked(version):
             old = self.secret_in_grace
             if old is None or old.expires_at is None:
-                raise Refusal("The old string has stopped already; an ended string never comes back.")
+                raise Refusal(gettext("The old string has stopped already; an ended string never comes back."))
             if now + delay <= old.expires_at:
-                raise Refusal("The old string works longer than that already. To end it, retire it.")
+                raise Refusal(gettext("The old string works longer than that already. To end it, retire it."))
             self.secrets.filter(pk=old.pk).update(expires_at=now + delay)
             self._save()
             self._record(
@@ -235,7 +241,11 @@ class ApiKey(KeyRecord):
         with self._locked(version):
             if self.disabled_by_staff and not as_staff:
                 raise DisabledByStaff(
-                    f"The provider disabled this key, so only the provider enables it. Contact support, quoting {self.public_id}."
+                    gettext(
+                        "The provider disabled this key, so only the provider enables it. "
+                        "Contact support, quoting %(key_id)s."
+                    )
+                    % {"key_id": self.public_id}
                 )
             if self.disabled_at is not None:
                 before = {"reason": self.disabled_reason}
@@ -270,11 +280,13 @@ class ApiKey(KeyRecord):
             _make_room(self.organization)  # first, as in `create`: the organisation's lock comes before the key's
             with self._locked(version, deleted_too=True):
                 if self.deleted_at is None:
-                    raise Refusal("This key is not deleted.")
+                    raise Refusal(gettext("This key is not deleted."))
                 if self.deleted_at <= at - UNDELETE:
-                    raise Refusal(f"A deleted key can be brought back for {UNDELETE.days} days.")
+                    raise Refusal(
+                        gettext("A deleted key can be brought back for %(days)s days.") % {"days": UNDELETE.days}
+                    )
                 if with_old_string and not self.may_use_old_string:
-                    raise Refusal("The old string has ended and never comes back. Take a new one.")
+                    raise Refusal(gettext("The old string has ended and never comes back. Take a new one."))
                 before = {"string": self.current_secret.number, "deleted_at": self.deleted_at.isoformat()}
                 if not with_old_string:
                     self._replace_current(self.current_secret, by=by, at=at)
@@ -362,13 +374,20 @@ class ApiKey(KeyRecord):
         }  # fmt: skip
 
 
+def _too_long() -> str:
+    text = gettext("The old string can work for at most %(days)s days more.")
+    return text % {"days": settings.GRACE_MAX_DAYS}
+
+
 def _make_room(organization: Organization) -> None:
     """Lock the organisation, so that no other key is added meanwhile. Raises Refusal when it has as many as it can."""
     Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
     if organization.keys.kept().count() >= settings.KEYS_PER_ORGANIZATION:
-        raise Refusal(f"An organisation can have {settings.KEYS_PER_ORGANIZATION:,} keys. Delete one first.")
+        most = words.number(settings.KEYS_PER_ORGANIZATION)
+        raise Refusal(gettext("An organisation can have %(most)s keys. Delete one first.") % {"most": most})
 
 
 def _check_end(expires_at: dt.datetime | None, organization: Organization, *, made_at: dt.datetime) -> None:
     if not ends.is_allowed(expires_at, organization, made_at):
-        raise OutsidePolicy(f"Keys of your organisation work at most {organization.key_life_days} days.")
+        text = gettext("Keys of your organisation work at most %(days)s days.")
+        raise OutsidePolicy(text % {"days": organization.key_life_days})

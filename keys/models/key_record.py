@@ -8,12 +8,17 @@ from django.conf import settings
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, Organization, User
 from dashboard import public_ids
+from dashboard.words import Words
 from keys.models.billing import BillingType
 from keys.models.product import Product
 from keys.refusals import Refusal, StaleVersion
+
+STALE = _("Someone else changed this key a moment ago. Nothing of yours is lost: send it again to save it over theirs.")
 
 
 def make_key_id() -> str:
@@ -57,7 +62,7 @@ class KeyRecord(models.Model):
     def _locked(
         self,
         version: int | None = None,
-        stale: str = "Someone else changed this key a moment ago. Nothing of yours is lost: send it again to save it over theirs.",
+        stale: Words = STALE,
         *,
         deleted_too: bool = False,
     ) -> Iterator[None]:
@@ -68,9 +73,9 @@ class KeyRecord(models.Model):
                 setattr(self, field.attname, getattr(fresh, field.attname))
             self._forget_loaded()
             if self.deleted_at is not None and not deleted_too:
-                raise Refusal("This key has been deleted.")
+                raise Refusal(gettext("This key has been deleted."))
             if version is not None and version != self.version:
-                raise StaleVersion(stale)
+                raise StaleVersion(str(stale))
             yield
 
     def lock(self) -> Self:

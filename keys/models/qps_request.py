@@ -7,9 +7,10 @@ from django.conf import settings
 from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext, pgettext_lazy
 
 from accounts.models import AuditEvent, User
-from dashboard import public_ids
+from dashboard import public_ids, words
 from keys import notices
 from keys.models.key import ApiKey
 from keys.models.key_product import KeyProduct
@@ -43,10 +44,10 @@ class QpsRequest(models.Model):
     class State(models.TextChoices):
         """pending → approved | rejected | withdrawn."""
 
-        PENDING = "pending", "Waiting"
-        APPROVED = "approved", "Approved"
-        REJECTED = "rejected", "Rejected"
-        WITHDRAWN = "withdrawn", "Withdrawn"
+        PENDING = "pending", pgettext_lazy("QPS request", "Waiting")
+        APPROVED = "approved", pgettext_lazy("QPS request", "Approved")
+        REJECTED = "rejected", pgettext_lazy("QPS request", "Rejected")
+        WITHDRAWN = "withdrawn", pgettext_lazy("QPS request", "Withdrawn")
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_qps_request_id, editable=False)
     key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="qps_requests")
@@ -104,16 +105,17 @@ class QpsRequest(models.Model):
     ) -> "QpsRequest":
         """Ask for a limit. Raises NotInPlan unless enterprise, Refusal when one waits already or nothing would change."""
         if not key.organization.is_enterprise:
-            raise NotInPlan("QPS management is part of the plan Enterprise.")
+            raise NotInPlan(gettext("QPS management is part of the plan Enterprise."))
         with transaction.atomic():
             key.lock()
             key_product = KeyProduct.objects.filter(key=key, product=product, key__deleted_at=None).first()
             if key_product is None:
-                raise Refusal(f"{product} is not assigned to this key.")
+                raise Refusal(gettext("%(product)s is not assigned to this key.") % {"product": product})
             if key.qps_requests.pending().filter(product=product).exists():
-                raise Refusal(f"A request for {product} is waiting already. Withdraw it to ask for something else.")
+                text = gettext("A request for %(product)s is waiting already. Withdraw it to ask for something else.")
+                raise Refusal(text % {"product": product})
             if requested == key_product.limit:
-                raise Refusal(f"{requested:,} is the limit already.")
+                raise Refusal(gettext("%(limit)s is the limit already.") % {"limit": words.number(requested)})
             request = cls.objects.create(
                 key=key, product=product, current=key_product.limit, requested=requested, reason=reason,
                 requested_by=by, created_at=at or timezone.now(),
@@ -133,14 +135,15 @@ class QpsRequest(models.Model):
         """
         with transaction.atomic():
             if not self.key.organization.is_enterprise:
-                raise NotInPlan(f"{self.key.organization} no longer has the plan Enterprise; reject the request.")
+                text = gettext("%(organization)s no longer has the plan Enterprise; reject the request.")
+                raise NotInPlan(text % {"organization": self.key.organization})
             limit = self.requested if granted is None else granted
             if not 1 <= limit <= MAX_QPS:
-                raise Refusal(f"A limit is between 1 and {MAX_QPS:,}.")
+                raise Refusal(gettext("A limit is between 1 and %(most)s.") % {"most": words.number(MAX_QPS)})
             self._decide(self.State.APPROVED, by=by, note=note, at=at, as_staff=True, granted=limit)
             changed = KeyProduct.objects.filter(key=self.key, product=self.product).update(qps_limit=limit)
             if not changed:
-                raise Refusal(f"{self.product} is no longer assigned to the key.")
+                raise Refusal(gettext("%(product)s is no longer assigned to the key.") % {"product": self.product})
 
     def reject(self, *, by: User, note: str = "", at: dt.datetime | None = None) -> None:
         """Refuse it with a note for the customer. Raises Refusal when it was decided meanwhile."""
@@ -153,7 +156,8 @@ class QpsRequest(models.Model):
             self.key.lock()
             fresh = QpsRequest.objects.get(pk=self.pk)
             if fresh.state != self.State.PENDING:
-                raise Refusal(f"This request was {fresh.get_state_display().lower()} already.")
+                decision = words.inside(fresh.get_state_display())
+                raise Refusal(gettext("This request was %(state)s already.") % {"state": decision})
             self.state, self.decided_by, self.decided_at, self.note = state, by, at or timezone.now(), note
             self.granted = granted
             self.save(update_fields=["state", "decided_by", "decided_at", "note", "granted"])

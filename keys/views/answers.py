@@ -8,6 +8,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest, PersonRequest
 from dashboard import htmx
@@ -71,9 +72,10 @@ def handed_out(request: MemberRequest, key: ApiKey, message: str, *, receipt: st
         response["Cache-Control"] = "no-store, private"
         return response
     if key.current_secret.sealed:
-        messages.success(request, f"{message} Copy the key and try the test request.")
+        messages.success(request, f"{message} {gettext('Copy the key and try the test request.')}")
     else:
-        messages.warning(request, f"{message} Its key was shown already, once. If it is lost, rotate it.")
+        advice = gettext("Its key was shown already, once. If it is lost, rotate it.")
+        messages.warning(request, f"{message} {advice}")
     page = reverse("keys:detail", args=[key.public_id])
     return redirect(f"{page}?receipt={receipt}" if receipt else page)
 

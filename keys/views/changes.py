@@ -1,6 +1,7 @@
 """Create, edit and delete a key."""
 
 from django.http import HttpResponse
+from django.utils.translation import gettext
 
 from accounts.models import Sensitive
 from accounts.requests import MemberRequest
@@ -25,7 +26,7 @@ def create(request: MemberRequest) -> HttpResponse:
         if public_id := act(form, request, verb):
             # What a repeated submit finds may have another name, and its string is not shown again.
             key = made[0] if made else request.organization.keys.get(public_id=public_id)
-            return handed_out(request, key, f"{key.name} is ready.")
+            return handed_out(request, key, gettext("%(key)s is ready.") % {"key": key.name})
     return dialog(request, "keys/create.html", {}, form=form)
 
 
@@ -44,7 +45,9 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
         if act(form, request, verb):
             is_told = bool({"products", "allowed_domains", "ends_on"} & set(form.changed_data))
             key.refresh_from_db()
-            return changed(request, key, f"{key.name} is saved.", receipt="edited" if is_told else "")
+            return changed(
+                request, key, gettext("%(key)s is saved.") % {"key": key.name}, receipt="edited" if is_told else ""
+            )
     return dialog(request, "keys/edit.html", {"key": key}, form=form)
 
 
@@ -52,7 +55,7 @@ def delete(request: MemberRequest, public_id: str) -> HttpResponse:
     """Delete a key; one that is in use asks for its name."""
     key = own_key(request, public_id, deleted_too=request.method == "POST")
     if key.deleted_at is not None:  # sent twice, or deleted by someone else: what was wanted is so
-        return gone(request, key, f"{key.name} is deleted.")
+        return gone(request, key, gettext("%(key)s is deleted.") % {"key": key.name})
     if asked := ask_again(request, Sensitive.DELETE):
         return asked
     form = DeleteForm(request.POST or None, key=key)
@@ -63,5 +66,5 @@ def delete(request: MemberRequest, public_id: str) -> HttpResponse:
             return key.public_id
 
         if act(form, request, verb):
-            return gone(request, key, f"{key.name} is deleted.")
+            return gone(request, key, gettext("%(key)s is deleted.") % {"key": key.name})
     return dialog(request, "keys/delete.html", {"key": key}, form=form)

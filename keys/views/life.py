@@ -5,6 +5,7 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest
 from keys import queries
@@ -25,7 +26,7 @@ def disable(request: MemberRequest, public_id: str) -> HttpResponse:
             return key.public_id
 
         if act(form, request, verb):
-            return changed(request, key, f"{key.name} is disabled.", receipt="disabled")
+            return changed(request, key, gettext("%(key)s is disabled.") % {"key": key.name}, receipt="disabled")
     return dialog(request, "keys/disable.html", {"key": key}, form=form)
 
 
@@ -40,7 +41,7 @@ def enable(request: MemberRequest, public_id: str) -> HttpResponse:
             return key.public_id
 
         if act(form, request, verb):
-            return changed(request, key, f"{key.name} is enabled.", receipt="enabled")
+            return changed(request, key, gettext("%(key)s is enabled.") % {"key": key.name}, receipt="enabled")
     return dialog(request, "keys/enable.html", {"key": key}, form=form)
 
 
@@ -67,7 +68,10 @@ def undelete(request: MemberRequest, public_id: str) -> HttpResponse:
 
         if act(form, request, verb):
             if not with_old_string:
-                return handed_out(request, key, f"{key.name} is back with a new key.", receipt="undeleted")
-            messages.success(request, f"{key.name} is back, and its old key works again.")
+                return handed_out(
+                    request, key, gettext("%(key)s is back with a new key.") % {"key": key.name}, receipt="undeleted"
+                )
+            text = gettext("%(key)s is back, and its old key works again.")
+            messages.success(request, text % {"key": key.name})
             return redirect(f"{reverse('keys:detail', args=[key.public_id])}?receipt=undeleted")
     return dialog(request, "keys/undelete.html", {"key": key}, form=form)

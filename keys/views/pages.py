@@ -4,6 +4,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
+from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest
 from dashboard import htmx
@@ -17,12 +18,12 @@ def key_list(request: MemberRequest) -> HttpResponse:
     """Show the organisation's keys."""
     query = request.GET.get("q", "")
     if (pasted := next(tokens.find(query, settings.KEY_PREFIX), None)) is None and holds_key(query):
-        messages.warning(request, "That looked like a key with a typo. Search for its hint or ID instead.")
+        text = gettext("That looked like a key with a typo. Search for its hint or ID instead.")
+        messages.warning(request, text)
         return redirect("keys:list")
     if pasted:
-        messages.warning(
-            request, "You searched for a whole key. Search for its hint or ID instead, and keep the key secret."
-        )
+        text = gettext("You searched for a whole key. Search for its hint or ID instead, and keep the key secret.")
+        messages.warning(request, text)
         return redirect(f"{request.path}?q={tokens.hint(pasted)}")
     found = queries.key_list(
         request.organization,

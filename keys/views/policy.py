@@ -4,12 +4,14 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.datastructures import MultiValueDict
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.requests import MemberRequest
 from keys import queries
 from keys.forms import PolicyForm
 
-STALE = "Someone else changed the policy a moment ago. Yours is below: send it again to save it over theirs."
+STALE = _("Someone else changed the policy a moment ago. Yours is below: send it again to save it over theirs.")
 
 
 def policy(request: MemberRequest, organization_id: str) -> HttpResponse:
@@ -18,7 +20,8 @@ def policy(request: MemberRequest, organization_id: str) -> HttpResponse:
     form = PolicyForm(request.POST or None, policy=organization.key_policy)
     if request.method == "POST" and form.is_valid():
         if organization.change_key_policy(by=request.user, seen=form.seen, wanted=form.wanted):
-            messages.success(request, "The policy is saved. It holds for keys created, edited or rotated from now on.")
+            text = gettext("The policy is saved. It holds for keys created, edited or rotated from now on.")
+            messages.success(request, text)
             return redirect("accounts:key_policy", organization_id)
         form.add_error(None, STALE)
         organization.refresh_from_db()

@@ -4,9 +4,10 @@ from django.contrib import messages
 from django.core.exceptions import PermissionDenied
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
+from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest
-from dashboard import htmx
+from dashboard import htmx, words
 from keys import queries
 from keys.forms import QpsForm
 from keys.models import ApiKey, QpsRequest
@@ -28,7 +29,8 @@ def manage(request: MemberRequest, public_id: str) -> HttpResponse:
             return made.public_id
 
         if act(form, request, verb):
-            return _answer(request, key, f"{data['requested']:,} QPS for {data['product']} are requested.")
+            told = {"limit": words.number(data["requested"]), "product": data["product"]}
+            return _answer(request, key, gettext("%(limit)s QPS for %(product)s are requested.") % told)
     return _page(request, key, form)
 
 
@@ -40,13 +42,13 @@ def withdraw(request: MemberRequest, public_id: str, request_id: str) -> HttpRes
         wish.withdraw(by=request.user)
     except Refusal as refusal:
         return _answer(request, key, str(refusal), level=messages.WARNING)
-    return _answer(request, key, f"The request for {wish.product} is withdrawn.")
+    return _answer(request, key, gettext("The request for %(product)s is withdrawn.") % {"product": wish.product})
 
 
 def _enterprise_key(request: MemberRequest, public_id: str) -> ApiKey:
     key = own_key(request, public_id)
     if not request.organization.is_enterprise:
-        raise PermissionDenied("QPS management is part of the plan Enterprise.")
+        raise PermissionDenied(gettext("QPS management is part of the plan Enterprise."))
     return key
 
 

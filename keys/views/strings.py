@@ -6,6 +6,7 @@ from django.http import HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import reverse
 from django.utils import timezone
+from django.utils.translation import gettext
 
 from accounts.models import Sensitive
 from accounts.requests import MemberRequest
@@ -77,7 +78,7 @@ def retire(request: MemberRequest, public_id: str) -> HttpResponse:
             return key.public_id
 
         if act(form, request, verb):
-            return changed(request, key, "The old string is retired.", receipt="retired")
+            return changed(request, key, gettext("The old string is retired."), receipt="retired")
     return dialog(request, "keys/retire.html", {"key": key}, form=form)
 
 
@@ -94,7 +95,7 @@ def extend(request: MemberRequest, public_id: str) -> HttpResponse:
             return key.public_id
 
         if act(form, request, verb):
-            return changed(request, key, "The old string works longer.")
+            return changed(request, key, gettext("The old string works longer."))
     return dialog(request, "keys/extend.html", {"key": key, **_ends(form)}, form=form)
 
 
