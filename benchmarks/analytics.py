@@ -128,9 +128,10 @@ def sequential_scans(statements: dict[str, Any]) -> set[str]:
     found: set[str] = set()
     for sql, parameters in statements.items():
         with connection.cursor() as cursor:
-            cursor.execute(
-                f"EXPLAIN (FORMAT JSON) {sql.rpartition(';')[2]}", parameters
-            )  # without the settings before it
+            settings, semicolon, query = sql.rpartition(";")  # of the same turn: the plan depends on them
+            cursor.execute(f"{settings}{semicolon} EXPLAIN (FORMAT JSON) {query}", parameters)
+            if semicolon:
+                cursor.nextset()
             plans = [cursor.fetchone()[0][0]["Plan"]]
         while plans:
             plan = plans.pop()
