@@ -100,14 +100,18 @@ def pin_starts(now: dt.datetime, organization: Organization) -> list[dt.datetime
 
 
 def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
-    """Return the last seven days by the primary key of a key. Three queries, however many keys."""
+    """Return the last seven days by the primary key of a key. Two queries, however many keys: limits and usage."""
     if not ids:
         return {}
     now = timezone.now()
     starts = pin_starts(now, organization)
     found: dict[tuple[str, int], list[int]] = {}
     peaks: dict[tuple[int, int], int] = {}
-    for row in _pins(ids, starts):
+    last_day: list[dict[str, Any]] = []
+    for row in _pins(ids, starts, hour_start(now, organization.zone) - 24 * HOUR):
+        if row["kind"] == "day":
+            last_day.append(row)
+            continue
         pins = found.setdefault((row["kind"], row["key_id"]), [0] * PINS)
         pins[row["pin"]] += row["count"]
         if row["peak"]:
@@ -115,7 +119,7 @@ def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
             peaks[place] = max(peaks.get(place, 0), row["peak"])
     limits = _limits(ids)
     nearest = _nearest(limits, peaks)
-    days = _last_day(ids, limits, now, organization)
+    days = _last_day(last_day, limits)
     empty = [0] * PINS
     return {
         pk: _usage(
@@ -137,17 +141,11 @@ def _usage(
     return KeyUsage(sum(total), sum(refused), *nearest, sketch, uses_old_string=any(old), day=day)
 
 
-def _last_day(
-    ids: list[int], limits: Limits, now: dt.datetime, organization: Organization
-) -> dict[int, DayTraffic]:  # fmt: skip
-    """Return the running hour and the 23 before it by key, in one query."""
-    since = hour_start(now, organization.zone) - 24 * HOUR
-    rows = UsageHour.objects.filter(key_id__in=ids, hour__gt=since).values("key_id", "product_id").order_by()
+def _last_day(rows: list[dict[str, Any]], limits: Limits) -> dict[int, DayTraffic]:
+    """Return the running hour and the 23 before it by key."""
     sums: dict[int, list[int]] = {}
     peaks: dict[tuple[int, int], int] = {}
-    for row in rows.annotate(
-        count=Sum("requests"), over=Sum("over_qps"), errors=Sum("errors_4xx") + Sum("errors_5xx"), peak=Max("peak_qps")
-    ):
+    for row in rows:
         peaks[row["key_id"], row["product_id"]] = row["peak"]
         counted = sums.setdefault(row["key_id"], [0, 0, 0])
         for place, count in enumerate((row["count"], row["over"], row["errors"])):
@@ -160,15 +158,17 @@ def _last_day(
     return found
 
 
-def _pins(ids: list[int], starts: list[dt.datetime]) -> "models.QuerySet[Any]":
-    """Sum requests, refusals and requests on old strings by key, product and pin, in one query.
+def _pins(ids: list[int], starts: list[dt.datetime], day_after: dt.datetime) -> "models.QuerySet[Any]":
+    """Sum requests, refusals and requests on old strings by key, product and pin, and the hours after a mark, in one query.
 
     A request is on an old string when it came after the key was given a newer one.
     """
 
-    def summed(rows: "models.QuerySet[Any]", kind: str, pin: Any, count: Any, peak: Any) -> "models.QuerySet[Any]":
+    def summed(
+        rows: "models.QuerySet[Any]", kind: str, pin: Any, count: Any, peak: Any, over: Any = None, errors: Any = None
+    ) -> "models.QuerySet[Any]":
         named = rows.values("key_id", "product_id", kind=Value(kind), pin=pin)
-        return named.annotate(count=count, peak=peak).order_by()
+        return named.annotate(count=count, peak=peak, over=over or none, errors=errors or none).order_by()
 
     none = Max(Value(0))
     newest = KeySecret.objects.filter(key_id=models.OuterRef("key_id"), expires_at=None, retired_at=None)
@@ -182,9 +182,12 @@ def _pins(ids: list[int], starts: list[dt.datetime]) -> "models.QuerySet[Any]":
     hours = UsageHour.objects.filter(key_id__in=ids, hour__gt=starts[0] - HOUR)
     refused = UsageError.objects.filter(key_id__in=ids, hour__gt=starts[0] - HOUR).exclude(outcome=ANSWERED)
     pin = hour_place(starts)
+    day = UsageHour.objects.filter(key_id__in=ids, hour__gt=day_after)
+    errors = Sum(F("errors_4xx") + F("errors_5xx"))
     return summed(hours, "all", pin, Sum("requests"), Max("peak_qps")).union(
         summed(refused, "refused", pin, Sum("requests"), none),
         summed(old, "old", WidthBucket(F("minute"), thresholds(starts)) - 1, answered, none),
+        summed(day, "day", Value(0), Sum("requests"), Max("peak_qps"), Sum("over_qps"), errors),
         all=True,
     )
 

@@ -59,9 +59,7 @@ _COUNTS = ", ".join([*_NAMES, "peak_qps"])
 _SUMS = ", ".join([*(f"sum({name})::bigint AS {name}" for name in _NAMES), "max(peak_qps) AS peak_qps"])
 _WEIGHTS = {"usage": "requests", "breaches": "over_qps", "errors": "errors_4xx + errors_5xx"}
 
-# To compile so long a statement takes longer than to run it. Sent together they are one transaction, and one turn.
 _RANKED = """
-SET LOCAL jit = off;
 WITH pairs AS MATERIALIZED (
     SELECT {group}, sum({weight})::bigint AS weight, max(peak_qps) AS peak_qps FROM ({rows}) AS found
     WHERE {weight} <> 0 GROUP BY {group}
@@ -114,7 +112,6 @@ def ranking(filters: Filters) -> Ranking:
     )
     with connection.cursor() as cursor:
         cursor.execute(text, parameters)
-        cursor.nextset()
         names = [column.name for column in cursor.description or ()]
         found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     return Ranking(
