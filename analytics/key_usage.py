@@ -188,9 +188,9 @@ def _read(ids: list[int], starts: list[dt.datetime], day_after: dt.datetime) -> 
 
     A request is on an old string when it came after the key was given a newer one.
     """
-    facts = {"keys": ids, "starts": starts, "start": starts[0], "hours_after": starts[0] - HOUR, "day_after": day_after}
+    facts: dict[str, Any] = {"keys": ids, "starts": starts, "start": starts[0], "hours_after": starts[0] - HOUR}
     with connection.cursor() as cursor:
-        cursor.execute(_USAGE, facts | {"answered": ANSWERED})
+        cursor.execute(_USAGE, facts | {"day_after": day_after, "answered": ANSWERED})
         names = [column.name for column in cursor.description or ()]
         return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
