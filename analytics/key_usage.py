@@ -4,8 +4,8 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import models
-from django.db.models import F, Max, Q, Sum, Value
+from django.db import connection
+from django.db.models import Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 
@@ -13,11 +13,11 @@ from accounts.models import Organization
 from analytics import charts
 from analytics.charts import Sketch
 from analytics.key_states import DayTraffic
-from analytics.models import RequestRecord, UsageError, UsageHour, UsageMinute
-from analytics.queries import WidthBucket, hour_place, thresholds
+from analytics.models import RequestRecord, UsageError, UsageHour
+from analytics.queries import hour_place
 from analytics.ranges import DAY, HOUR, day_start, hour_start
 from analytics.reasons import ANSWERED
-from keys.models import ApiKey, KeyProduct, KeySecret
+from keys.models import KeyProduct
 
 DAYS = 7
 PINS = charts.SKETCH_PINS
@@ -100,22 +100,26 @@ def pin_starts(now: dt.datetime, organization: Organization) -> list[dt.datetime
 
 
 def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
-    """Return the last seven days by the primary key of a key. Three queries, however many keys."""
+    """Return the last seven days by the primary key of a key. Two queries, however many keys: limits and usage."""
     if not ids:
         return {}
     now = timezone.now()
     starts = pin_starts(now, organization)
     found: dict[tuple[str, int], list[int]] = {}
     peaks: dict[tuple[int, int], int] = {}
-    for row in _pins(ids, starts):
+    last_day: list[dict[str, Any]] = []
+    for row in _read(ids, starts, hour_start(now, organization.zone) - 24 * HOUR):
+        if row["kind"] == "day":
+            last_day.append(row)
+            continue
         pins = found.setdefault((row["kind"], row["key_id"]), [0] * PINS)
-        pins[row["pin"]] += row["count"]
+        pins[row["pin"]] += int(row["count"])
         if row["peak"]:
             place = (row["key_id"], row["product_id"])
             peaks[place] = max(peaks.get(place, 0), row["peak"])
     limits = _limits(ids)
     nearest = _nearest(limits, peaks)
-    days = _last_day(ids, limits, now, organization)
+    days = _last_day(last_day, limits)
     empty = [0] * PINS
     return {
         pk: _usage(
@@ -137,17 +141,11 @@ def _usage(
     return KeyUsage(sum(total), sum(refused), *nearest, sketch, uses_old_string=any(old), day=day)
 
 
-def _last_day(
-    ids: list[int], limits: Limits, now: dt.datetime, organization: Organization
-) -> dict[int, DayTraffic]:  # fmt: skip
-    """Return the running hour and the 23 before it by key, in one query."""
-    since = hour_start(now, organization.zone) - 24 * HOUR
-    rows = UsageHour.objects.filter(key_id__in=ids, hour__gt=since).values("key_id", "product_id").order_by()
+def _last_day(rows: list[dict[str, Any]], limits: Limits) -> dict[int, DayTraffic]:
+    """Return the running hour and the 23 before it by key."""
     sums: dict[int, list[int]] = {}
     peaks: dict[tuple[int, int], int] = {}
-    for row in rows.annotate(
-        count=Sum("requests"), over=Sum("over_qps"), errors=Sum("errors_4xx") + Sum("errors_5xx"), peak=Max("peak_qps")
-    ):
+    for row in rows:
         peaks[row["key_id"], row["product_id"]] = row["peak"]
         counted = sums.setdefault(row["key_id"], [0, 0, 0])
         for place, count in enumerate((row["count"], row["over"], row["errors"])):
@@ -160,33 +158,41 @@ def _last_day(
     return found
 
 
-def _pins(ids: list[int], starts: list[dt.datetime]) -> "models.QuerySet[Any]":
-    """Sum requests, refusals and requests on old strings by key, product and pin, in one query.
+# What came on old strings is read from the minutes since a key has its newest string, so that it costs nothing where none was rotated.
+_USAGE = """
+SELECT 'all' AS kind, key_id, product_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin,
+       sum(requests) AS count, max(peak_qps) AS peak, 0 AS over, 0 AS errors
+FROM usage_hour WHERE key_id = ANY(%(keys)s) AND hour > %(hours_after)s GROUP BY key_id, product_id, pin
+UNION ALL
+SELECT 'day', key_id, product_id, 0, sum(requests), max(peak_qps), sum(over_qps), sum(errors_4xx + errors_5xx)
+FROM usage_hour WHERE key_id = ANY(%(keys)s) AND hour > %(day_after)s GROUP BY key_id, product_id
+UNION ALL
+SELECT 'refused', key_id, product_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin, sum(requests), 0, 0, 0
+FROM usage_error WHERE key_id = ANY(%(keys)s) AND hour > %(hours_after)s AND outcome <> %(answered)s GROUP BY key_id, product_id, pin
+UNION ALL
+SELECT 'old', u.key_id, u.product_id, width_bucket(u.minute, %(starts)s::timestamptz[]) - 1 AS pin,
+       sum(u.requests - u.over_qps - u.errors_4xx - u.errors_5xx), 0, 0, 0
+FROM keys_apikey k
+CROSS JOIN LATERAL (
+    SELECT number, created_at FROM keys_keysecret
+    WHERE key_id = k.id AND expires_at IS NULL AND retired_at IS NULL ORDER BY number DESC LIMIT 1
+) AS newest
+JOIN usage_minute u ON u.key_id = k.id AND u.minute >= greatest(newest.created_at, %(start)s)
+    AND u.secret_number >= 1 AND u.secret_number < newest.number
+WHERE k.id = ANY(%(keys)s) AND k.rotated_at IS NOT NULL GROUP BY u.key_id, u.product_id, pin
+"""
+
+
+def _read(ids: list[int], starts: list[dt.datetime], day_after: dt.datetime) -> list[dict[str, Any]]:
+    """Sum requests, refusals and requests on old strings by key, product and pin, and the hours after a mark, in one query.
 
     A request is on an old string when it came after the key was given a newer one.
     """
-
-    def summed(rows: "models.QuerySet[Any]", kind: str, pin: Any, count: Any, peak: Any) -> "models.QuerySet[Any]":
-        named = rows.values("key_id", "product_id", kind=Value(kind), pin=pin)
-        return named.annotate(count=count, peak=peak).order_by()
-
-    none = Max(Value(0))
-    newest = KeySecret.objects.filter(key_id=models.OuterRef("key_id"), expires_at=None, retired_at=None)
-    old = UsageMinute.objects.filter(
-        Q(minute__gte=models.Subquery(newest.values("created_at")[:1])),
-        key_id__in=ApiKey.objects.filter(pk__in=ids, rotated_at__isnull=False).values("pk"),
-        minute__gte=starts[0],
-        secret_number__range=(1, models.Subquery(newest.values(before=F("number") - 1)[:1])),
-    )
-    answered = Sum(F("requests") - F("over_qps") - F("errors_4xx") - F("errors_5xx"))
-    hours = UsageHour.objects.filter(key_id__in=ids, hour__gt=starts[0] - HOUR)
-    refused = UsageError.objects.filter(key_id__in=ids, hour__gt=starts[0] - HOUR).exclude(outcome=ANSWERED)
-    pin = hour_place(starts)
-    return summed(hours, "all", pin, Sum("requests"), Max("peak_qps")).union(
-        summed(refused, "refused", pin, Sum("requests"), none),
-        summed(old, "old", WidthBucket(F("minute"), thresholds(starts)) - 1, answered, none),
-        all=True,
-    )
+    facts: dict[str, Any] = {"keys": ids, "starts": starts, "start": starts[0], "hours_after": starts[0] - HOUR}
+    with connection.cursor() as cursor:
+        cursor.execute(_USAGE, facts | {"day_after": day_after, "answered": ANSWERED})
+        names = [column.name for column in cursor.description or ()]
+        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
 
 def _limits(ids: list[int]) -> Limits:

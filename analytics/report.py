@@ -92,6 +92,7 @@ class Report:
     until: str
     changes: Changes
     gaps: tuple[str, ...]
+    gap_until: dt.datetime | None
 
 
 def grid_of(filters: Filters) -> tuple[list[Bucket], Grid]:
@@ -146,6 +147,7 @@ def make(filters: Filters) -> Report:
         until=ranges.clock_time(begun[-1].end, filters.period.zone) if begun else "",
         changes=changed,
         gaps=tuple(ranges.span_words(*gap, filters.period.zone) for gap in gaps),
+        gap_until=gaps[-1][1] if gaps else None,
     )
 
 
