@@ -1,6 +1,6 @@
 """Usage in other rooms' pages, and small words of the analytics pages.
 
-A list of keys (three queries for all of them; `keys` are things with the `pk` of a key, or one such thing):
+A list of keys (two queries for all of them; `keys` are things with the `pk` of a key, or one such thing):
 
     {% load usage %}
     {% usage_of keys as usages %}
