@@ -153,6 +153,7 @@ def _pages() -> dict[str, Callable[[], bytes]]:
     return {
         "keys": asking(""),
         "keys, a search by htmx": asking("q=a", HTTP_HX_REQUEST="true"),
+        "keys, none found": asking("q=nothing-of-this-name"),
     }
 
 
