@@ -2,7 +2,6 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
 from django.db.models import Sum
@@ -68,6 +67,8 @@ Limits = list[tuple[int, int, str, int]]
 Peak = tuple[int, str, int | None]
 """The highest second, the product's name, its limit."""
 
+NO_PEAK: Peak = (0, "", None)
+
 NOTHING = KeyUsage(0, 0, 0, "", None, charts.sketch([0] * PINS), uses_old_string=False, day=DayTraffic())
 
 
@@ -100,99 +101,86 @@ def pin_starts(now: dt.datetime, organization: Organization) -> list[dt.datetime
 
 
 def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
-    """Return the last seven days by the primary key of a key. Two queries, however many keys: limits and usage."""
+    """Return the last seven days by the primary key of a key. Two queries, however many keys."""
     if not ids:
         return {}
     now = timezone.now()
-    starts = pin_starts(now, organization)
-    found: dict[tuple[str, int], list[int]] = {}
-    peaks: dict[tuple[int, int], int] = {}
-    last_day: list[dict[str, Any]] = []
-    for row in _read(ids, starts, hour_start(now, organization.zone) - 24 * HOUR):
-        if row["kind"] == "day":
-            last_day.append(row)
-            continue
-        pins = found.setdefault((row["kind"], row["key_id"]), [0] * PINS)
-        pins[row["pin"]] += int(row["count"])
-        if row["peak"]:
-            place = (row["key_id"], row["product_id"])
-            peaks[place] = max(peaks.get(place, 0), row["peak"])
+    counted = _count(ids, pin_starts(now, organization), hour_start(now, organization.zone) - 24 * HOUR)
     limits = _limits(ids)
-    nearest = _nearest(limits, peaks)
-    days = _last_day(last_day, limits)
-    empty = [0] * PINS
-    return {
-        pk: _usage(
-            total=found.get(("all", pk), empty),
-            refused=found.get(("refused", pk), empty),
-            old=found.get(("old", pk), empty),
-            nearest=nearest.get(pk, (0, "", None)),
-            day=days.get(pk, DayTraffic()),
+    nearest, nearest_of_day = _nearest(limits, counted["peak"]), _nearest(limits, counted["peak of day"])
+    usages = {}
+    for pk in ids:
+        total, refused, old = (_pins(counted[kind].get(pk, {})) for kind in ("all", "refused", "old"))
+        passed = [max(0, pin - no - before) for pin, no, before in zip(total, refused, old, strict=True)]
+        of_day = counted["day"].get(pk, {})
+        requests, over_qps, errors = (of_day.get(place, 0) for place in range(3))
+        peak, product, limit = nearest_of_day.get(pk, NO_PEAK)
+        usages[pk] = KeyUsage(
+            sum(total),
+            sum(refused),
+            *nearest.get(pk, NO_PEAK),
+            charts.sketch(passed, old, refused),
+            uses_old_string=any(old),
+            day=DayTraffic(requests, over_qps, errors, peak, limit, product),
         )
-        for pk in ids
-    }
+    return usages
 
 
-def _usage(
-    *, total: list[int], refused: list[int], old: list[int], nearest: Peak, day: DayTraffic
-) -> KeyUsage:  # fmt: skip
-    passed = [max(0, pin - no - before) for pin, no, before in zip(total, refused, old, strict=True)]
-    sketch = charts.sketch(passed, old, refused)
-    return KeyUsage(sum(total), sum(refused), *nearest, sketch, uses_old_string=any(old), day=day)
-
-
-def _last_day(rows: list[dict[str, Any]], limits: Limits) -> dict[int, DayTraffic]:
-    """Return the running hour and the 23 before it by key."""
-    sums: dict[int, list[int]] = {}
-    peaks: dict[tuple[int, int], int] = {}
-    for row in rows:
-        peaks[row["key_id"], row["product_id"]] = row["peak"]
-        counted = sums.setdefault(row["key_id"], [0, 0, 0])
-        for place, count in enumerate((row["count"], row["over"], row["errors"])):
-            counted[place] += int(count)
-    nearest = _nearest(limits, peaks)
-    found = {}
-    for pk, (requests, over_qps, errors) in sums.items():
-        peak, product, limit = nearest.get(pk, (0, "", None))
-        found[pk] = DayTraffic(requests, over_qps, errors, peak, limit, product)
-    return found
-
-
-# What came on old strings is read from the minutes since a key has its newest string, so that it costs nothing where none was rotated.
-_USAGE = """
-SELECT 'all' AS kind, key_id, product_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin,
-       sum(requests) AS count, max(peak_qps) AS peak, 0 AS over, 0 AS errors
-FROM usage_hour WHERE key_id = ANY(%(keys)s) AND hour > %(hours_after)s GROUP BY key_id, product_id, pin
+# What the database adds up comes in few rows: a kind, a key, and for its places (pins, products) the counts. A request is on an old
+# string when it came after the key was given a newer one; only strings that worked within the seven days are looked for.
+_COUNT = """
+WITH hours AS MATERIALIZED (
+    SELECT key_id, product_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin,
+           sum(requests)::bigint AS requests, max(peak_qps) AS peak
+    FROM usage_hour WHERE key_id = ANY(%(ids)s) AND hour > %(first)s::timestamptz - interval '1 hour' GROUP BY 1, 2, 3
+), day AS MATERIALIZED (
+    SELECT key_id, product_id, sum(requests)::bigint AS requests, sum(over_qps)::bigint AS over_qps,
+           sum(errors_4xx + errors_5xx)::bigint AS errors, max(peak_qps) AS peak
+    FROM usage_hour WHERE key_id = ANY(%(ids)s) AND hour > %(day)s GROUP BY 1, 2
+), newest AS (
+    SELECT key_id, number, created_at FROM keys_keysecret AS secret
+    WHERE key_id = ANY(%(ids)s) AND expires_at IS NULL AND retired_at IS NULL AND EXISTS (
+        SELECT 1 FROM keys_keysecret WHERE key_id = secret.key_id AND number < secret.number AND expires_at > %(first)s)
+)
+SELECT 'all', key_id, array_agg(pin), array_agg(count) FROM (
+    SELECT key_id, pin, sum(requests)::bigint AS count FROM hours GROUP BY 1, 2
+) AS pins GROUP BY key_id
 UNION ALL
-SELECT 'day', key_id, product_id, 0, sum(requests), max(peak_qps), sum(over_qps), sum(errors_4xx + errors_5xx)
-FROM usage_hour WHERE key_id = ANY(%(keys)s) AND hour > %(day_after)s GROUP BY key_id, product_id
+SELECT 'refused', key_id, array_agg(pin), array_agg(count) FROM (
+    SELECT key_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin, sum(requests)::bigint AS count
+    FROM usage_error WHERE key_id = ANY(%(ids)s) AND hour > %(first)s::timestamptz - interval '1 hour' AND outcome <> %(answered)s GROUP BY 1, 2
+) AS pins GROUP BY key_id
 UNION ALL
-SELECT 'refused', key_id, product_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin, sum(requests), 0, 0, 0
-FROM usage_error WHERE key_id = ANY(%(keys)s) AND hour > %(hours_after)s AND outcome <> %(answered)s GROUP BY key_id, product_id, pin
+SELECT 'old', key_id, array_agg(pin), array_agg(count) FROM (
+    SELECT key_id, width_bucket(minute, %(starts)s::timestamptz[]) - 1 AS pin,
+           sum(requests - over_qps - errors_4xx - errors_5xx)::bigint AS count
+    FROM newest JOIN usage_minute USING (key_id)
+    WHERE minute >= created_at AND minute >= %(first)s AND secret_number BETWEEN 1 AND number - 1 GROUP BY 1, 2
+) AS pins GROUP BY key_id
 UNION ALL
-SELECT 'old', u.key_id, u.product_id, width_bucket(u.minute, %(starts)s::timestamptz[]) - 1 AS pin,
-       sum(u.requests - u.over_qps - u.errors_4xx - u.errors_5xx), 0, 0, 0
-FROM keys_apikey k
-CROSS JOIN LATERAL (
-    SELECT number, created_at FROM keys_keysecret
-    WHERE key_id = k.id AND expires_at IS NULL AND retired_at IS NULL ORDER BY number DESC LIMIT 1
-) AS newest
-JOIN usage_minute u ON u.key_id = k.id AND u.minute >= greatest(newest.created_at, %(start)s)
-    AND u.secret_number >= 1 AND u.secret_number < newest.number
-WHERE k.id = ANY(%(keys)s) AND k.rotated_at IS NOT NULL GROUP BY u.key_id, u.product_id, pin
+SELECT 'peak', key_id, array_agg(product_id), array_agg(peak) FROM (
+    SELECT key_id, product_id, max(peak)::bigint AS peak FROM hours GROUP BY 1, 2
+) AS peaks GROUP BY key_id
+UNION ALL
+SELECT 'peak of day', key_id, array_agg(product_id), array_agg(peak::bigint) FROM day GROUP BY key_id
+UNION ALL
+SELECT 'day', key_id, ARRAY[0, 1, 2], ARRAY[sum(requests), sum(over_qps), sum(errors)]::bigint[] FROM day GROUP BY key_id
 """
+_KINDS = ("all", "refused", "old", "peak", "peak of day", "day")
 
 
-def _read(ids: list[int], starts: list[dt.datetime], day_after: dt.datetime) -> list[dict[str, Any]]:
-    """Sum requests, refusals and requests on old strings by key, product and pin, and the hours after a mark, in one query.
-
-    A request is on an old string when it came after the key was given a newer one.
-    """
-    facts: dict[str, Any] = {"keys": ids, "starts": starts, "start": starts[0], "hours_after": starts[0] - HOUR}
+def _count(ids: list[int], starts: list[dt.datetime], day: dt.datetime) -> dict[str, dict[int, dict[int, int]]]:
+    """Return counts by place, by key, by kind: places are pins, products for peaks, and 0 to 2 for the sums of the day."""
+    counted: dict[str, dict[int, dict[int, int]]] = {kind: {} for kind in _KINDS}
     with connection.cursor() as cursor:
-        cursor.execute(_USAGE, facts | {"day_after": day_after, "answered": ANSWERED})
-        names = [column.name for column in cursor.description or ()]
-        return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
+        cursor.execute(_COUNT, {"ids": ids, "starts": starts, "first": starts[0], "day": day, "answered": ANSWERED})
+        for kind, key_id, places, counts in cursor.fetchall():
+            counted[kind][key_id] = dict(zip(places, counts, strict=True))
+    return counted
+
+
+def _pins(counts: dict[int, int]) -> list[int]:
+    return [counts.get(pin, 0) for pin in range(PINS)]
 
 
 def _limits(ids: list[int]) -> Limits:
@@ -204,12 +192,12 @@ def _limits(ids: list[int]) -> Limits:
     )
 
 
-def _nearest(limits: Limits, peaks: dict[tuple[int, int], int]) -> dict[int, Peak]:
+def _nearest(limits: Limits, peaks: dict[int, dict[int, int]]) -> dict[int, Peak]:
     """Choose for each key the product whose peak comes nearest to its limit."""
     chosen: dict[int, Peak] = {}
     ratios: dict[int, float] = {}
     for key_id, product_id, name, limit in limits:
-        peak = peaks.get((key_id, product_id), 0)
+        peak = peaks.get(key_id, {}).get(product_id, 0)
         if peak and peak / limit > ratios.get(key_id, 0):
             ratios[key_id], chosen[key_id] = peak / limit, (peak, name, limit)
     return chosen
