@@ -8,6 +8,7 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -15,7 +16,7 @@ from accounts import middleware, roles
 from accounts.models import Role, User
 from accounts.roles import ANYONE, MEMBER_ROLES, PERSON, STAFF, Route
 
-_SEVERAL = {
+_SEVERAL: dict[str, Promise] = {
     Role.OWNER: gettext_lazy("owners"),
     Role.ADMIN: gettext_lazy("admins"),
     Role.DEVELOPER: gettext_lazy("developers"),

@@ -13,6 +13,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.utils.formats import date_format, number_format
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, gettext_noop, ngettext, pgettext, pgettext_lazy
 
@@ -27,14 +28,14 @@ Tale = tuple[str, str, str]
 
 _IT = "\0"
 SUPPORT = "Support"
-NOUNS: dict[str, Any] = {
+NOUNS: dict[str, Promise] = {
     "key": pgettext_lazy("object of a sentence", "the key"),
     "qps": pgettext_lazy("object of a sentence", "the key"),
     "support": pgettext_lazy("object of a sentence", "the key"),
     "organization": pgettext_lazy("object of a sentence", "the organisation"),
     "user": pgettext_lazy("object of a sentence", "the account"),
 }
-KINDS: dict[str, tuple[Any, tuple[str, ...]]] = {
+KINDS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
     "keys": (gettext_lazy("Keys"), ("key",)),
     "qps": (gettext_lazy("QPS"), ("qps",)),
     "alerts": (gettext_lazy("Alerts"), ("alert",)),

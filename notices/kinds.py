@@ -7,10 +7,14 @@ texts are lazy, and `sayings.py` knows the words of ours among the values.
 
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Final
+from typing import Final
 
+from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
+
+Words = str | Promise
+"""A text; a lazy one is translated where it is shown."""
 
 
 class Audience(StrEnum):
@@ -41,8 +45,8 @@ class Group:
     """Kinds that a person chooses together. Of mandatory ones the mail always goes out at once."""
 
     code: str
-    name: Any
-    explanation: Any
+    name: Words
+    explanation: Words
     default: Mail = Mail.AT_ONCE
     is_mandatory: bool = False
     for_staff: bool = False
@@ -54,9 +58,9 @@ class Kind:
 
     code: str
     group: Group
-    title: Any
-    paragraphs: tuple[Any, ...]
-    facts: tuple[tuple[Any, str], ...] = ()
+    title: Words
+    paragraphs: tuple[Words, ...]
+    facts: tuple[tuple[Words, str], ...] = ()
     audience: Audience = Audience.MEMBERS
     page: str = ""
     icon: str = "info"

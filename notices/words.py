@@ -13,7 +13,7 @@ from django.utils.formats import date_format, number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
-from notices.kinds import Kind
+from notices.kinds import Kind, Words
 from notices.models import Notice
 from notices.sayings import say
 
@@ -78,7 +78,7 @@ class Count(int):
         return str(number_format(self, force_grouping=True)) if wanted == "," else super().__format__(wanted)
 
 
-def _fill(text: Any, values: dict[str, Any], *, whole: bool = False) -> str:
+def _fill(text: Words, values: dict[str, Any], *, whole: bool = False) -> str:
     """Put values into a text; empty when one of them is missing, unless the text is needed as a whole."""
     text = str(text)
     names = [name for _before, name, _form, _conversion in Formatter().parse(text) if name]

@@ -10,6 +10,7 @@ from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.db.models import Count
 from django.utils.crypto import salted_hmac
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
@@ -35,7 +36,7 @@ _PLACE: _Place = {"organization": "people", "key": "second factors", "number": 0
 class FactorAdapter(DefaultMFAAdapter):
     """The seam that allauth leaves: our words, and secrets that are sealed at rest."""
 
-    error_messages: ClassVar[dict[str, str]] = {
+    error_messages: ClassVar[dict[str, str | Promise]] = {
         **DefaultMFAAdapter.error_messages,
         "cannot_delete_authenticator": gettext_lazy("This second factor cannot be removed."),
         "cannot_generate_recovery_codes": gettext_lazy("Recovery codes come with a second factor: set one up first."),
@@ -72,10 +73,10 @@ def has_second_factor(person: User) -> bool:
 def kinds_of(person: User) -> tuple[str, ...]:
     """Return how many authenticator apps, passkeys and sets of recovery codes a person has, in words."""
     found = Authenticator.objects.filter(user=person).values_list("type").annotate(number=Count("pk")).order_by("type")
-    return tuple(_counted(Kind(kind), number) for kind, number in found)
+    return tuple(_counted(kind, number) for kind, number in found)
 
 
-def _counted(kind: Kind, number: int) -> str:
+def _counted(kind: str, number: int) -> str:
     words = {
         Kind.TOTP: ngettext("%(number)d authenticator app", "%(number)d authenticator apps", number),
         Kind.WEBAUTHN: ngettext("%(number)d passkey", "%(number)d passkeys", number),
