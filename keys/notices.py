@@ -44,7 +44,7 @@ def tell_decided(wish: "QpsRequest", *, by: "User", at: Any = None) -> None:
     person = wish.requested_by
     if person is None or person == by or not person.memberships.filter(organization=wish.key.organization_id).exists():
         return
-    context = _facts(wish) | {"decision": wish.get_state_display().lower(), "note": wish.note}
+    context = _facts(wish) | {"decision": wish.state, "note": wish.note}
     if wish.state == wish.State.APPROVED:
         context["limit"] = wish.requested if wish.granted is None else wish.granted
     elif assigned := wish.key.key_products.filter(product=wish.product).select_related("product").first():
