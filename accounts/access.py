@@ -8,10 +8,20 @@ from django.contrib.auth.views import redirect_to_login
 from django.core.exceptions import PermissionDenied
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseNotAllowed
 from django.shortcuts import render
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import middleware, roles
 from accounts.models import Role, User
 from accounts.roles import ANYONE, MEMBER_ROLES, PERSON, STAFF, Route
+
+_SEVERAL: dict[str, Promise] = {
+    Role.OWNER: gettext_lazy("owners"),
+    Role.ADMIN: gettext_lazy("admins"),
+    Role.DEVELOPER: gettext_lazy("developers"),
+    Role.VIEWER: gettext_lazy("viewers"),
+}
 
 
 def control(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
@@ -81,9 +91,10 @@ def _find_own(request: Any, route: Route, kwargs: dict[str, Any]) -> None:
 
 def _why(role: str, wanted: frozenset[str]) -> str:
     if role == Role.VIEWER and Role.DEVELOPER in wanted:
-        return "Your role is viewer: you can look, but not copy or change anything."
-    allowed = [Role(name).label.lower() + "s" for name in MEMBER_ROLES if name in wanted]
-    return f"Your role is {Role(role).label.lower()}. This is for {' and '.join(allowed)}."
+        return _("Your role is viewer: you can look, but not copy or change anything.")
+    allowed = [str(_SEVERAL[name]) for name in MEMBER_ROLES if name in wanted]
+    told = {"role": Role(role).said, "allowed": _(" and ").join(allowed)}
+    return _("Your role is %(role)s. This is for %(allowed)s.") % told
 
 
 def may(request: Any, name: str, method: str = "") -> bool:

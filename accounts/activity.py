@@ -9,8 +9,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Self
 
+from django.conf import settings
 from django.db.models import QuerySet
 from django.urls import reverse
+from django.utils import translation
 from django.utils.crypto import salted_hmac
 
 from accounts import stories
@@ -128,12 +130,16 @@ def page(filters: Filters, before: Cursor | None = None) -> Page:
 
 
 def lines(filters: Filters) -> Iterator[str]:
-    """Yield a header and a line per event, newest first. Times are ISO 8601 with the offset of the organisation's zone."""
+    """Yield a header and a line per event, newest first. Times are ISO 8601 with the offset of the organisation's zone.
+
+    Always in English: programs read it, whoever downloads it.
+    """
     zone = filters.organization.zone
     yield line([f"Time ({zone.key})", *CSV_COLUMNS])
     for event in narrowed(filters).iterator(chunk_size=2000):
-        story = stories.tell(event, zone)
+        with translation.override(settings.LANGUAGE_CODE):
+            story, kind = stories.tell(event, zone), stories.kind_of(event)
         address = "" if event.as_staff else event.actor.email if event.actor else event.actor_label
-        cells = [story.who, address, stories.kind_of(event), story.about(event.target_label), story.detail]
+        cells = [story.who, address, kind, story.about(event.target_label), story.detail]
         cells += [event.target_label, event.target_id, event.request_id]
         yield line([event.at.astimezone(zone).isoformat(), *map(defuse, cells)])

@@ -6,6 +6,8 @@ from typing import Any
 from django import forms
 from django.core.exceptions import ValidationError
 from django.http import QueryDict
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import activity, stories
 from accounts.models import Organization
@@ -18,11 +20,13 @@ NAMED_KEYS = 100
 class ActivityForm(forms.Form):
     """Person, kind, key and dates. What is wrong says so at the field."""
 
-    person = forms.ChoiceField(required=False, error_messages={"invalid_choice": "This person did nothing here."})
+    person = forms.ChoiceField(
+        required=False, error_messages={"invalid_choice": gettext_lazy("This person did nothing here.")}
+    )
     kind = forms.ChoiceField(
         required=False,
-        choices=[("", "Everything"), *((code, word) for code, (word, _) in stories.KINDS.items())],
-        error_messages={"invalid_choice": "There is no such kind."},
+        choices=[("", gettext_lazy("Everything")), *((code, word) for code, (word, _) in stories.KINDS.items())],
+        error_messages={"invalid_choice": gettext_lazy("There is no such kind.")},
     )
     key = forms.CharField(required=False, max_length=80)
     before = forms.CharField(required=False, max_length=40)
@@ -32,10 +36,10 @@ class ActivityForm(forms.Form):
         self.organization = organization
         self.people = activity.people(organization)
         named = [(reference, person.label) for reference, person in self.people.items()]
-        self.fields["person"].choices = [("", "Everybody"), *named]  # type: ignore[attr-defined]
+        self.fields["person"].choices = [("", _("Everybody")), *named]  # type: ignore[attr-defined]
         for name in ("from", "to"):
             self.fields[name] = forms.DateField(input_formats=["%Y-%m-%d"], required=False)
-            self.fields[name].error_messages["invalid"] = "Write the date as 2026-11-17."
+            self.fields[name].error_messages["invalid"] = _("Write the date as 2026-11-17.")
 
     def clean_key(self) -> tuple[str, ...] | None:
         """Return the IDs of the keys that are meant, deleted ones too: one by its ID, or those with this in their name."""
@@ -52,14 +56,14 @@ class ActivityForm(forms.Form):
         try:
             return activity.Cursor.read(self.cleaned_data["before"]) if self.cleaned_data["before"] else None
         except ValueError:
-            raise ValidationError("This address is of no page. Begin with the newest.") from None
+            raise ValidationError(_("This address is of no page. Begin with the newest.")) from None
 
     def clean(self) -> dict[str, Any]:
         """Compare the dates."""
         cleaned = super().clean() or {}
         first, last = cleaned.get("from"), cleaned.get("to")
         if first and last and first > last:
-            self.add_error("from", "This is after the last date.")
+            self.add_error("from", _("This is after the last date."))
         return cleaned
 
     def filters(self) -> activity.Filters:

@@ -8,6 +8,10 @@ from django.conf import settings
 from django.core.mail import EmailMessage
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
+from django.utils import translation
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts import security_events
 from accounts.models import User
@@ -21,25 +25,32 @@ from notices.backend import OutboxBackend
 class AccountAdapter(DefaultAccountAdapter):
     """The seam that allauth leaves for a project."""
 
-    error_messages: ClassVar[dict[str, str]] = {
+    error_messages: ClassVar[dict[str, str | Promise]] = {
         **DefaultAccountAdapter.error_messages,
-        "account_inactive": "This account is closed.",
-        "duplicate_email": "This is your address already.",
-        "email_password_mismatch": "Address and password do not match.",
-        "enter_current_password": "This is not your current password.",
-        "incorrect_password": "This is not your password.",
-        "invalid_password_reset": "This link has expired or was used before.",
-        "rate_limited": "Too many attempts. Wait a minute, then try again.",
-        "too_many_login_attempts": "Too many attempts with this address. Wait five minutes, then try again.",
+        "account_inactive": gettext_lazy("This account is closed."),
+        "duplicate_email": gettext_lazy("This is your address already."),
+        "email_password_mismatch": gettext_lazy("Address and password do not match."),
+        "enter_current_password": gettext_lazy("This is not your current password."),
+        "incorrect_password": gettext_lazy("This is not your password."),
+        "invalid_password_reset": gettext_lazy("This link has expired or was used before."),
+        "rate_limited": gettext_lazy("Too many attempts. Wait a minute, then try again."),
+        "too_many_login_attempts": gettext_lazy(
+            "Too many attempts with this address. Wait five minutes, then try again."
+        ),
     }
 
     def new_user(self, request: HttpRequest) -> User:
         """Have a new person go on in the language in which they register, also in mails."""
         return User(language=languages.current())
 
-    def render_mail(self, *args: Any, **kwargs: Any) -> EmailMessage:
-        """Have the mail go through the outbox: no page waits for a mail server or fails with it."""
-        message: EmailMessage = super().render_mail(*args, **kwargs)
+    def render_mail(self, prefix: str, email: str, context: dict[str, Any], **kwargs: Any) -> EmailMessage:
+        """Write in the reader's language and through the outbox: no page waits for a mail server or fails with it.
+
+        Who has chosen no language, or has no account, is written to in that of the request: mostly it is theirs.
+        """
+        reader = context.get("user") or User.objects.filter(email__iexact=email).first()
+        with translation.override(languages.of(reader, otherwise=languages.current())):
+            message: EmailMessage = super().render_mail(prefix, email, context, **kwargs)
         message.connection = OutboxBackend()
         return message
 
@@ -84,6 +95,6 @@ class AccountAdapter(DefaultAccountAdapter):
         """Add single sign-on for people who have nothing else to confirm with."""
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         if not methods and SocialAccount.objects.filter(user_id=user.pk).exists():
-            words = f"Use the sign-in of {settings.OIDC_NAME}"
+            words = _("Use the sign-in of %(provider)s") % {"provider": settings.OIDC_NAME}
             methods = [{"id": "single_sign_on", "description": words, "url": resolve_url("confirm_by_single_sign_on")}]
         return methods

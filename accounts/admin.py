@@ -10,10 +10,13 @@ from allauth.usersessions import admin as sessions_admin
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import ValidationError
 from django.db.models import Count, Q, QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext_lazy
 
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
@@ -46,8 +49,8 @@ class UserAdmin(AuditedAdmin):
     ordering = ("email",)
     fieldsets = (
         (None, {"fields": ("email", "first_name", "last_name", "is_active")}),
-        ("Rights", {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
-        ("Times", {"fields": ("last_login", "date_joined")}),
+        (gettext_lazy("Rights"), {"fields": ("is_staff", "is_superuser", "groups", "user_permissions")}),
+        (gettext_lazy("Times"), {"fields": ("last_login", "date_joined")}),
     )
     filter_horizontal = ("groups", "user_permissions")
     inlines = (EmailAddressInline,)
@@ -95,22 +98,27 @@ class UserAdmin(AuditedAdmin):
     def audit_organization(self, obj: User) -> None:
         """People belong to no one organisation."""
 
-    @admin.action(description="Remove second factors…", permissions=["change"])
+    @admin.action(description=gettext_lazy("Remove second factors…"), permissions=["change"])
     def reset_second_factors(self, request: HttpRequest, queryset: QuerySet[User]) -> HttpResponse | None:
         """Help people who have lost their app, their passkeys and their recovery codes."""
         form = bulk.answered(request, bulk.ReasonForm)
         if not form.is_valid():
             question = bulk.Question(
                 "reset_second_factors",
-                "Remove second factors",
-                "Their passwords alone sign in again. Be sure that it is they who ask. They are told.",
-                "Remove",
+                _("Remove second factors"),
+                _("Their passwords alone sign in again. Be sure that it is they who ask. They are told."),
+                _("Remove"),
             )
             return bulk.ask(self, request, queryset, form, question)
         by, reason = person(request), form.cleaned_data["reason"]
         tally = bulk.perform(queryset, lambda each: factors.reset(each, by=by, reason=reason))
-        words = {"one": "person has no second factor any more", "many": "people have no second factor any more"}
-        bulk.report(request, tally, **words, unchanged="of the chosen had none")
+        done = ngettext_lazy(
+            "%(shown)s person has no second factor any more.",
+            "%(shown)s people have no second factor any more.",
+            "number",
+        )
+        none = ngettext_lazy("%(shown)s of the chosen had none.", "%(shown)s of the chosen had none.", "number")
+        bulk.report(request, tally, done=done, unchanged=none)
         return None
 
     @admin.display(ordering="first_name")
@@ -118,12 +126,10 @@ class UserAdmin(AuditedAdmin):
         """First and last name."""
         return obj.get_full_name()
 
-    @admin.display(description="organisations")
+    @admin.display(description=gettext_lazy("organisations"))
     def organizations_of(self, obj: User) -> str:
         """Where they are members, with their roles."""
-        return ", ".join(
-            f"{member.organization} ({member.get_role_display().lower()})" for member in obj.memberships.all()
-        )
+        return ", ".join(f"{member.organization} ({member.said_role})" for member in obj.memberships.all())
 
 
 @admin.register(Group)
@@ -165,7 +171,7 @@ class MembershipFormSet(BaseInlineFormSet):
         super().clean()
         kept = [form for form in self.forms if form not in self.deleted_forms and form.cleaned_data.get("user")]
         if not any(self.errors) and not any(form.cleaned_data.get("role") == Role.OWNER for form in kept):
-            raise ValidationError("An organisation has at least one owner.")
+            raise ValidationError(_("An organisation has at least one owner."))
 
 
 class MembershipInline(admin.TabularInline):
@@ -255,38 +261,37 @@ class OrganizationAdmin(AuditedAdmin):
             return
         done = plans.follow(form.instance, by=person(request))
         if done.moved:
-            messages.warning(request, f"Keys that are billed as {done.billing_type} from now on: {done.moved:,}.")
+            told = {"billing_type": done.billing_type, "number": intcomma(done.moved)}
+            messages.warning(request, _("Keys that are billed as %(billing_type)s from now on: %(number)s.") % told)
         if done.withdrawn:
-            messages.warning(
-                request,
-                f"Waiting QPS requests that were withdrawn, as the plan has no QPS management: {done.withdrawn:,}.",
-            )
+            said = _("Waiting QPS requests that were withdrawn, as the plan has no QPS management: %(number)s.")
+            messages.warning(request, said % {"number": intcomma(done.withdrawn)})
 
-    @admin.display(description="in service", boolean=True)
+    @admin.display(description=gettext_lazy("in service"), boolean=True)
     def is_in_service(self, obj: Organization) -> bool:
         """Whether its keys work: it is neither suspended nor deleted."""
         return obj.suspended_at is None and obj.deleted_at is None
 
-    @admin.display(description="keys", ordering="keys_kept")
+    @admin.display(description=gettext_lazy("keys"), ordering="keys_kept")
     def keys_count(self, obj: Any) -> int:
         """Keys that are not deleted."""
         return obj.keys_kept
 
-    @admin.display(description="members", ordering="people")
+    @admin.display(description=gettext_lazy("members"), ordering="people")
     def members_count(self, obj: Any) -> int:
         """People."""
         return obj.people
 
-    @admin.action(description="Suspend…", permissions=["change"])
+    @admin.action(description=gettext_lazy("Suspend…"), permissions=["change"])
     def suspend_chosen(self, request: HttpRequest, queryset: QuerySet[Organization]) -> HttpResponse | None:
         """Have every key of the chosen customers refused, with a reason."""
         form = bulk.answered(request, bulk.ReasonForm)
         if not form.is_valid():
             question = bulk.Question(
                 "suspend_chosen",
-                "Suspend organisations",
-                "Every request with a key of theirs is refused within a second, until they are resumed.",
-                "Suspend",
+                _("Suspend organisations"),
+                _("Every request with a key of theirs is refused within a second, until they are resumed."),
+                _("Suspend"),
             )
             return bulk.ask(self, request, queryset, form, question)
         reason = form.cleaned_data["reason"]
@@ -298,11 +303,16 @@ class OrganizationAdmin(AuditedAdmin):
             return True
 
         tally = bulk.perform(_locked(queryset), verb)
-        words = {"one": "organisation is suspended", "many": "organisations are suspended"}
-        bulk.report(request, tally, **words, unchanged="of the chosen were suspended already")
+        done = ngettext_lazy("%(shown)s organisation is suspended.", "%(shown)s organisations are suspended.", "number")
+        already = ngettext_lazy(
+            "%(shown)s of the chosen were suspended already.",
+            "%(shown)s of the chosen were suspended already.",
+            "number",
+        )
+        bulk.report(request, tally, done=done, unchanged=already)
         return None
 
-    @admin.action(description="Resume", permissions=["change"])
+    @admin.action(description=gettext_lazy("Resume"), permissions=["change"])
     def resume_chosen(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
         """Undo a suspension."""
 
@@ -313,8 +323,11 @@ class OrganizationAdmin(AuditedAdmin):
             return True
 
         tally = bulk.perform(_locked(queryset), verb)
-        words = {"one": "organisation is resumed", "many": "organisations are resumed"}
-        bulk.report(request, tally, **words, unchanged="of the chosen were not suspended")
+        done = ngettext_lazy("%(shown)s organisation is resumed.", "%(shown)s organisations are resumed.", "number")
+        not_so = ngettext_lazy(
+            "%(shown)s of the chosen were not suspended.", "%(shown)s of the chosen were not suspended.", "number"
+        )
+        bulk.report(request, tally, done=done, unchanged=not_so)
 
 
 def _locked(queryset: QuerySet[Organization]) -> QuerySet[Organization]:
@@ -361,7 +374,7 @@ class AuditEventAdmin(ReadOnlyAdmin):
     list_filter = ("as_staff", ("at", admin.DateFieldListFilter))
     list_select_related = ("organization",)
     search_fields = ("=target_id", "target_label", "actor_label", "=verb", "=request_id")
-    search_help_text = "ID, name, person, verb such as key.rotated, or Tracking-ID of the action"
+    search_help_text = gettext_lazy("ID, name, person, verb such as key.rotated, or Tracking-ID of the action")
     ordering = ("-pk",)
     fields = (
         "at", "verb", "target_label", "target_id", "organization", "actor_label", "as_staff", "before", "after", "request_id",

@@ -10,9 +10,14 @@ class AccountsConfig(AppConfig):
     name = "accounts"
 
     def ready(self) -> None:
-        """Have the role matrix checked with the project, and the audit log listen to what allauth tells."""
+        """Have the role matrix checked with the project, the audit log listen to allauth, and notices know our words."""
         from accounts import security_events
         from accounts.checks import check_roles
+        from accounts.models.membership import said_role
+        from accounts.signin import devices
+        from notices import sayings
 
         register(check_roles, "urls")
         security_events.connect()
+        sayings.register("role", said_role)
+        sayings.register("device", devices.said)

@@ -7,6 +7,7 @@ from django.contrib import admin, messages
 from django.db import connection, models, transaction
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from accounts.models import AuditEvent, Organization, User
 from keys import pasted
@@ -97,7 +98,8 @@ class AuditedAdmin(admin.ModelAdmin):
             if any(pasted.holds_key(text) for text in (name, *values)):
                 kept.pop(name)
         if len(kept) < len(request.GET):
-            messages.warning(request, f"That was a key, not an ID: it was not looked up. {pasted.ADVICE}")
+            said = _("That was a key, not an ID: it was not looked up.")
+            messages.warning(request, f"{said} {pasted.ADVICE}")
             return redirect(f"{request.path}?{kept.urlencode()}" if kept else request.path)
         return super().changelist_view(request, extra_context)
 

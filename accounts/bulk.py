@@ -7,9 +7,12 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from keys import pasted
 from keys.refusals import Refusal
@@ -21,8 +24,9 @@ class ReasonForm(forms.Form):
     """Why, in words that the customer reads."""
 
     reason = forms.CharField(
+        label=gettext_lazy("Reason"),
         max_length=300,
-        help_text="The customer reads this.",
+        help_text=gettext_lazy("The customer reads this."),
         widget=forms.TextInput(attrs={"class": "vTextField input", "autocomplete": "off"}),
         validators=[pasted.refuse_key],
     )
@@ -32,9 +36,10 @@ class NoteForm(forms.Form):
     """What the customer is told with a decision, if anything."""
 
     note = forms.CharField(
+        label=gettext_lazy("Note"),
         max_length=500,
         required=False,
-        help_text="The customer reads this in the dashboard and in the mail. It may stay empty.",
+        help_text=gettext_lazy("The customer reads this in the dashboard and in the mail. It may stay empty."),
         widget=forms.Textarea(attrs={"rows": 3, "class": "vLargeTextField"}),
         validators=[pasted.refuse_key],
     )
@@ -46,9 +51,8 @@ class RejectionForm(NoteForm):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.fields["note"].required = True
-        self.fields[
-            "note"
-        ].help_text = "Why, and what to do instead. The customer reads this in the dashboard and in the mail."
+        help_text = _("Why, and what to do instead. The customer reads this in the dashboard and in the mail.")
+        self.fields["note"].help_text = help_text
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,15 +125,23 @@ def perform(rows: Iterable[Any], verb: Callable[[Any], bool]) -> Tally:
     return Tally(done, unchanged, tuple(refused))
 
 
-def report(request: HttpRequest, tally: Tally, *, one: str, many: str, unchanged: str) -> None:
-    """Tell how many rows changed, how many did not, and each refusal."""
+def report(request: HttpRequest, tally: Tally, *, done: Any, unchanged: Any = "") -> None:
+    """Tell how many rows changed, how many did not, and each refusal.
+
+    `done` and `unchanged` are sentences of `ngettext_lazy(…, …, "number")` with `%(shown)s` for how many.
+    """
     if tally.done:
-        messages.success(request, f"1 {one}." if tally.done == 1 else f"{tally.done:,} {many}.")
+        messages.success(request, done % _counted(tally.done))
     if tally.unchanged:
-        messages.info(request, f"{tally.unchanged:,} {unchanged}.")
+        messages.info(request, unchanged % _counted(tally.unchanged))
     for sentence in tally.refused[:SHOWN]:
         messages.warning(request, sentence)
-    if len(tally.refused) > SHOWN:
-        messages.warning(request, f"{len(tally.refused) - SHOWN:,} more were refused.")
+    if (more := len(tally.refused) - SHOWN) > 0:
+        said = ngettext("%(shown)s more were refused.", "%(shown)s more were refused.", more)
+        messages.warning(request, said % _counted(more))
     if not (tally.done or tally.unchanged or tally.refused):
-        messages.warning(request, "Nothing was changed: the chosen rows are no longer there.")
+        messages.warning(request, _("Nothing was changed: the chosen rows are no longer there."))
+
+
+def _counted(number: int) -> dict[str, Any]:
+    return {"number": number, "shown": intcomma(number)}

@@ -9,11 +9,12 @@ from django.conf import settings
 from django.core.validators import MaxLengthValidator
 from django.db import IntegrityError, transaction
 from django.http import HttpRequest, HttpResponseBase
+from django.utils.translation import gettext_lazy
 
 from accounts.models import User
 
 EMAIL_LENGTH = User._meta.get_field("email").max_length or 254
-HELP = "At least 10 characters. Not your address, and none of the passwords that everybody uses."
+HELP = gettext_lazy("At least 10 characters. Not your address, and none of the passwords that everybody uses.")
 
 
 class PlainWords:
@@ -21,11 +22,11 @@ class PlainWords:
 
     fields: dict[str, forms.Field]
     labels = {
-        "login": "E-mail",
-        "email": "E-mail",
-        "oldpassword": "Current password",
-        "password1": "New password",
-        "password2": "New password again",
+        "login": gettext_lazy("E-mail"),
+        "email": gettext_lazy("E-mail"),
+        "oldpassword": gettext_lazy("Current password"),
+        "password1": gettext_lazy("New password"),
+        "password2": gettext_lazy("New password again"),
     }
     helps = {"password1": HELP}
 
@@ -52,7 +53,7 @@ class SignInForm(PlainWords, allauth_forms.LoginForm):
 class RegisterForm(PlainWords, allauth_forms.SignupForm):
     """Address, password and what keys.registration adds."""
 
-    labels = PlainWords.labels | {"password1": "Password"}
+    labels = PlainWords.labels | {"password1": gettext_lazy("Password")}
 
     def try_save(self, request: HttpRequest) -> tuple[User | None, HttpResponseBase | None]:
         """Make person, organisation and first key together or not at all.
@@ -80,7 +81,7 @@ class RegisterForm(PlainWords, allauth_forms.SignupForm):
 class ChangeAddressForm(PlainWords, allauth_forms.AddEmailForm):
     """The new address; the old one stays until the new one is confirmed."""
 
-    labels = {"email": "New address"}
+    labels = {"email": gettext_lazy("New address")}
 
 
 class ChangePasswordForm(PlainWords, allauth_forms.ChangePasswordForm):

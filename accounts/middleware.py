@@ -7,6 +7,7 @@ from django.core.exceptions import PermissionDenied
 from django.http import HttpRequest, HttpResponse
 from django.urls import Resolver404, resolve
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import visits
 
@@ -71,8 +72,11 @@ def only_looks(get_response: GetResponse) -> GetResponse:
             return get_response(request)
         if request.method not in SAFE_METHODS and _name_of(request.path_info) not in STILL_SENT:
             raise PermissionDenied(
-                f"You view the dashboard as {request.visit.organization} sees it: nothing can be changed, copied or sent. "
-                "End the view first."
+                _(
+                    "You view the dashboard as %(organization)s sees it: nothing can be changed, copied or sent. "
+                    "End the view first."
+                )
+                % {"organization": request.visit.organization}
             )
         response = get_response(request)
         visits.note_sign_out(request, request.visit)

@@ -5,6 +5,8 @@ from typing import Any
 from django import forms
 from django.contrib.auth import password_validation
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.forms import EMAIL_LENGTH, HELP
 from accounts.models import Membership, Organization, Role, User
@@ -16,9 +18,10 @@ class NameForm(ActionForm):
     """The name of an organisation."""
 
     name = forms.CharField(
+        label=gettext_lazy("Name"),
         max_length=80,
         validators=[refuse_key],
-        help_text="The company or project that the keys belong to.",
+        help_text=gettext_lazy("The company or project that the keys belong to."),
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
 
@@ -26,7 +29,7 @@ class NameForm(ActionForm):
         """Refuse names that cannot be read."""
         name = " ".join(str(self.cleaned_data["name"]).split())
         if not name.isprintable():
-            raise ValidationError("The name has characters that cannot be shown.")
+            raise ValidationError(_("The name has characters that cannot be shown."))
         return name
 
 
@@ -34,7 +37,9 @@ class DeleteForm(ActionForm):
     """The name of the organisation once more."""
 
     name = forms.CharField(
-        max_length=80, label="Name of the organisation", widget=forms.TextInput(attrs={"autocomplete": "off"})
+        max_length=80,
+        label=gettext_lazy("Name of the organisation"),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
     )
 
     def __init__(self, *args: Any, organization: Organization, **kwargs: Any) -> None:
@@ -45,7 +50,7 @@ class DeleteForm(ActionForm):
         """Compare; white space at the ends does not matter."""
         name = str(self.cleaned_data["name"]).strip()
         if name != self.organization.name.strip():
-            raise ValidationError("Type the organisation's name as it stands above.")
+            raise ValidationError(_("Type the organisation's name as it stands above."))
         return name
 
 
@@ -54,13 +59,15 @@ class MemberField(forms.ModelChoiceField):
 
     def label_from_instance(self, obj: Any) -> str:
         """Say who it is."""
-        return f"{obj.user.label} ({obj.user.email}), {obj.get_role_display().lower()}"
+        return f"{obj.user.label} ({obj.user.email}), {obj.said_role}"
 
 
 class HandOverForm(ActionForm):
     """Who is the owner from now on."""
 
-    member = MemberField(Membership.objects.none(), label="New owner", empty_label=None, widget=forms.RadioSelect)
+    member = MemberField(
+        Membership.objects.none(), label=gettext_lazy("New owner"), empty_label=None, widget=forms.RadioSelect
+    )
 
     def __init__(self, *args: Any, membership: Membership, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -69,17 +76,17 @@ class HandOverForm(ActionForm):
 
 
 ROLES_IN_WORDS = {
-    Role.OWNER: "Owner: everything, also other owners, handing over and deleting the organisation",
-    Role.ADMIN: "Admin: keys, members and the organisation's name",
-    Role.DEVELOPER: "Developer: creates, copies and changes keys",
-    Role.VIEWER: "Viewer: looks at keys and analytics, copies and changes nothing",
+    Role.OWNER: gettext_lazy("Owner: everything, also other owners, handing over and deleting the organisation"),
+    Role.ADMIN: gettext_lazy("Admin: keys, members and the organisation's name"),
+    Role.DEVELOPER: gettext_lazy("Developer: creates, copies and changes keys"),
+    Role.VIEWER: gettext_lazy("Viewer: looks at keys and analytics, copies and changes nothing"),
 }
 
 
 class RoleForm(ActionForm):
     """A role; only owners give the role of an owner."""
 
-    role = forms.ChoiceField(widget=forms.RadioSelect, initial=Role.DEVELOPER)
+    role = forms.ChoiceField(label=gettext_lazy("Role"), widget=forms.RadioSelect, initial=Role.DEVELOPER)
 
     def __init__(self, *args: Any, giver: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -91,9 +98,9 @@ class InviteForm(RoleForm):
     """Whom to invite, with which role."""
 
     email = forms.EmailField(
-        label="E-mail",
+        label=gettext_lazy("E-mail"),
         max_length=EMAIL_LENGTH,
-        help_text="The link works for this address only, for 7 days.",
+        help_text=gettext_lazy("The link works for this address only, for 7 days."),
         widget=forms.EmailInput(attrs={"autocomplete": "off", "spellcheck": "false", "autocapitalize": "none"}),
     )
     field_order = ("token", "email", "role")
@@ -103,10 +110,13 @@ class JoinForm(forms.Form):
     """Name and password of a person who had no account; the link of the mail has proven the address."""
 
     first_name = forms.CharField(
-        label="Name", max_length=150, required=False, widget=forms.TextInput(attrs={"autocomplete": "name"})
+        label=gettext_lazy("Name"),
+        max_length=150,
+        required=False,
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     password = forms.CharField(
-        label="Password",
+        label=gettext_lazy("Password"),
         strip=False,
         help_text=HELP,
         widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),

@@ -16,20 +16,25 @@ from django.db import transaction
 from django.db.models.signals import post_delete, post_save
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from accounts.models import AuditEvent, User
 from accounts.signin import devices, sessions
 from notices import outbox
+from notices.sayings import saying
 
 Type = Authenticator.Type
 ADDED = {
-    Type.TOTP: ("second_factor.added", "An authenticator app was set up."),
-    Type.WEBAUTHN: ("passkey.added", "A passkey was added: “{name}”."),
-    Type.RECOVERY_CODES: ("recovery_codes.made", "Recovery codes were made; older ones do not work any more."),
+    Type.TOTP: ("second_factor.added", gettext_noop("An authenticator app was set up.")),
+    Type.WEBAUTHN: ("passkey.added", gettext_noop("A passkey was added: “%(name)s”.")),
+    Type.RECOVERY_CODES: (
+        "recovery_codes.made",
+        gettext_noop("Recovery codes were made; older ones do not work any more."),
+    ),
 }
 REMOVED = {
-    Type.TOTP: ("second_factor.removed", "The authenticator app was removed."),
-    Type.WEBAUTHN: ("passkey.removed", "A passkey was removed: “{name}”."),
+    Type.TOTP: ("second_factor.removed", gettext_noop("The authenticator app was removed.")),
+    Type.WEBAUTHN: ("passkey.removed", gettext_noop("A passkey was removed: “%(name)s”.")),
 }
 
 
@@ -70,7 +75,7 @@ def _place() -> dict[str, Any]:
     """The device and the network of the request; what the shell does comes from neither."""
     request = context.request
     if request is None:
-        return {"device": "the server", "network": ""}
+        return {"device": devices.SERVER, "network": ""}
     adapter = get_adapter(request)
     return {
         "device": devices.in_words(adapter.get_http_user_agent(request)),
@@ -94,7 +99,7 @@ def _authenticator_deleted(instance: Authenticator, **_: Any) -> None:
 
 def _tell_change(authenticator: Authenticator, sentence: str) -> None:
     told = {
-        "change": sentence.format(**_name_of(authenticator) or {}),
+        "change": saying(sentence, **_name_of(authenticator) or {}),
         "changed_at": timezone.now().isoformat(),
         "address": _place()["network"],
     }
@@ -107,7 +112,7 @@ def _name_of(authenticator: Authenticator) -> dict[str, Any] | None:
 
 def _authenticator_used(request: HttpRequest, user: User, authenticator: Authenticator, **told: Any) -> None:
     if authenticator.type == Type.RECOVERY_CODES:
-        why = "to confirm that it is them" if told["reauthenticated"] else "to sign in"
+        why = gettext_noop("to confirm that it is them") if told["reauthenticated"] else gettext_noop("to sign in")
         record("recovery_code.used", user, after={"why": why} | _place())
 
 

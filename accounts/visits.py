@@ -11,6 +11,8 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpRequest
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import AuditEvent, Membership, Organization, Role, User
 
@@ -52,10 +54,10 @@ def current(request: Any) -> Visit | None:
         return None
     visit = Visit(organization, request.user, dt.datetime.fromisoformat(kept["ends_at"]))
     if timezone.now() >= visit.ends_at:
-        end(request, visit, why="The time was over")
+        end(request, visit, why=gettext_noop("The time was over"))
         return None
     if not (request.user.is_active and request.user.is_staff):
-        end(request, visit, why="The right to it ended")
+        end(request, visit, why=gettext_noop("The right to it ended"))
         return None
     return visit
 
@@ -64,13 +66,13 @@ def end(request: Any, visit: Visit, *, why: str) -> None:
     """End the visit. `why` is kept in the customer's log."""
     request.session.pop(SESSION_KEY, None)
     _record("support.visit_ended", visit.organization, visit.person, why)
-    messages.info(request, f"The view as {visit.organization} has ended.")
+    messages.info(request, _("The view as %(organization)s has ended.") % {"organization": visit.organization})
 
 
 def note_sign_out(request: HttpRequest, visit: Visit) -> None:
     """Audit the end of a visit whose session was ended by signing out."""
     if not request.user.is_authenticated:
-        _record("support.visit_ended", visit.organization, visit.person, "Signed out")
+        _record("support.visit_ended", visit.organization, visit.person, gettext_noop("Signed out"))
 
 
 def _record(verb: str, organization: Organization, person: User, why: str = "") -> None:

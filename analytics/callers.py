@@ -38,7 +38,8 @@ class Callers:
         return self.size >= SAMPLE
 
 
-# Each owner's last requests are looked up by its own index, whatever the planner would think of the index of times.
+# Each owner's last requests are looked up by its own index, whatever the planner would think of the index of times. Of an owner that
+# it knows nothing of it expects fewer than the sample, and would sort all that are kept; sent together the setting ends with the query.
 _SAMPLE = """
 SELECT kept.* FROM unnest(%(owners)s::bigint[]) AS owner (id)
 CROSS JOIN LATERAL (
@@ -48,6 +49,7 @@ CROSS JOIN LATERAL (
 ORDER BY kept.at DESC LIMIT {sample}
 """
 _COUNTED = """
+SET LOCAL enable_bitmapscan = off;
 WITH sample AS MATERIALIZED ({sample})
 SELECT grouping(host, network, client), coalesce(host, network, client), count(*), count(*) FILTER (WHERE status >= 400)
 FROM sample GROUP BY GROUPING SETS ((host), (network), (client), ()) ORDER BY 3 DESC, 2
@@ -67,6 +69,7 @@ def callers(filters: Filters) -> Callers:
     found: dict[str, list[CallerRow]] = {kind: [] for kind in _BITS.values()}
     with connection.cursor() as cursor:
         cursor.execute(_COUNTED.format(sample=sample), facts)
+        cursor.nextset()
         for bits, name, requests, failed in cursor.fetchall():
             found[_BITS[bits]].append(CallerRow(name or "", requests, failed))
     size = found.pop("all")[0].requests

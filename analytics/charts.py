@@ -271,18 +271,22 @@ class Sketch:
 
 
 def sketch(passed: Sequence[int], old: Sequence[int] = (), refused: Sequence[int] = ()) -> Sketch:
-    """Draw pins, scaled to the highest."""
+    """Draw pins, scaled to the highest. A list of keys has fifty sketches: heights are rounded to a tenth of a pixel, once."""
     old = old or [0] * len(passed)
     refused = refused or [0] * len(passed)
-    sums = [sum(pin) for pin in zip(passed, old, refused, strict=True)]
-    pins = partial(bars, height=SKETCH_HEIGHT, top=max([*sums, 1]), step=PIN_STEP, width=PIN_WIDTH, inset=0)
-    answered = [a + b for a, b in zip(passed, old, strict=True)]
-    return Sketch(
-        passed=pins(passed, floor=old),
-        old=pins(old),
-        refused=pins(refused, floor=answered),
-        width=len(passed) * PIN_STEP - (PIN_STEP - PIN_WIDTH),
-    )
+    columns = list(zip(old, passed, refused, strict=True))
+    unit = SKETCH_HEIGHT / max(max(map(sum, columns), default=0), 1)
+    paths: tuple[list[str], ...] = ([], [], [])
+    for index, column in enumerate(columns):
+        below = 0
+        for path, value in zip(paths, column, strict=True):
+            if value > 0:
+                below += value
+                path.append(
+                    f"M{index * PIN_STEP} {SKETCH_HEIGHT - below * unit:.1f}h{PIN_WIDTH}v{value * unit:.1f}h-{PIN_WIDTH}z"
+                )
+    drawn_old, drawn_passed, drawn_refused = ("".join(path) for path in paths)
+    return Sketch(drawn_passed, drawn_old, drawn_refused, len(passed) * PIN_STEP - (PIN_STEP - PIN_WIDTH))
 
 
 def gather(values: Sequence[int], columns: int, most: int = SKETCH_PINS) -> list[int]:

@@ -2,10 +2,9 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
-from django.db import models
-from django.db.models import F, Max, Q, Sum, Value
+from django.db import connection
+from django.db.models import Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -14,12 +13,12 @@ from accounts.models import Organization
 from analytics import charts
 from analytics.charts import Sketch
 from analytics.key_states import DayTraffic
-from analytics.models import RequestRecord, UsageError, UsageHour, UsageMinute
-from analytics.queries import WidthBucket, hour_place, thresholds
+from analytics.models import RequestRecord, UsageError, UsageHour
+from analytics.queries import hour_place
 from analytics.ranges import DAY, HOUR, day_start, hour_start
 from analytics.reasons import ANSWERED
 from dashboard import words
-from keys.models import ApiKey, KeyProduct, KeySecret
+from keys.models import KeyProduct
 
 DAYS = 7
 PINS = charts.SKETCH_PINS
@@ -70,6 +69,8 @@ Limits = list[tuple[int, int, str, int]]
 Peak = tuple[int, str, int | None]
 """The highest second, the product's name, its limit."""
 
+NO_PEAK: Peak = (0, "", None)
+
 NOTHING = KeyUsage(0, 0, 0, "", None, charts.sketch([0] * PINS), uses_old_string=False, day=DayTraffic())
 
 
@@ -102,93 +103,86 @@ def pin_starts(now: dt.datetime, organization: Organization) -> list[dt.datetime
 
 
 def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
-    """Return the last seven days by the primary key of a key. Three queries, however many keys."""
+    """Return the last seven days by the primary key of a key. Two queries, however many keys."""
     if not ids:
         return {}
     now = timezone.now()
-    starts = pin_starts(now, organization)
-    found: dict[tuple[str, int], list[int]] = {}
-    peaks: dict[tuple[int, int], int] = {}
-    for row in _pins(ids, starts):
-        pins = found.setdefault((row["kind"], row["key_id"]), [0] * PINS)
-        pins[row["pin"]] += row["count"]
-        if row["peak"]:
-            place = (row["key_id"], row["product_id"])
-            peaks[place] = max(peaks.get(place, 0), row["peak"])
+    counted = _count(ids, pin_starts(now, organization), hour_start(now, organization.zone) - 24 * HOUR)
     limits = _limits(ids)
-    nearest = _nearest(limits, peaks)
-    days = _last_day(ids, limits, now, organization)
-    empty = [0] * PINS
-    return {
-        pk: _usage(
-            total=found.get(("all", pk), empty),
-            refused=found.get(("refused", pk), empty),
-            old=found.get(("old", pk), empty),
-            nearest=nearest.get(pk, (0, "", None)),
-            day=days.get(pk, DayTraffic()),
+    nearest, nearest_of_day = _nearest(limits, counted["peak"]), _nearest(limits, counted["peak of day"])
+    usages = {}
+    for pk in ids:
+        total, refused, old = (_pins(counted[kind].get(pk, {})) for kind in ("all", "refused", "old"))
+        passed = [max(0, pin - no - before) for pin, no, before in zip(total, refused, old, strict=True)]
+        of_day = counted["day"].get(pk, {})
+        requests, over_qps, errors = (of_day.get(place, 0) for place in range(3))
+        peak, product, limit = nearest_of_day.get(pk, NO_PEAK)
+        usages[pk] = KeyUsage(
+            sum(total),
+            sum(refused),
+            *nearest.get(pk, NO_PEAK),
+            charts.sketch(passed, old, refused),
+            uses_old_string=any(old),
+            day=DayTraffic(requests, over_qps, errors, peak, limit, product),
         )
-        for pk in ids
-    }
+    return usages
 
 
-def _usage(
-    *, total: list[int], refused: list[int], old: list[int], nearest: Peak, day: DayTraffic
-) -> KeyUsage:  # fmt: skip
-    passed = [max(0, pin - no - before) for pin, no, before in zip(total, refused, old, strict=True)]
-    sketch = charts.sketch(passed, old, refused)
-    return KeyUsage(sum(total), sum(refused), *nearest, sketch, uses_old_string=any(old), day=day)
+# What the database adds up comes in few rows: a kind, a key, and for its places (pins, products) the counts. A request is on an old
+# string when it came after the key was given a newer one; only strings that worked within the seven days are looked for.
+_COUNT = """
+WITH hours AS MATERIALIZED (
+    SELECT key_id, product_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin,
+           sum(requests)::bigint AS requests, max(peak_qps) AS peak
+    FROM usage_hour WHERE key_id = ANY(%(ids)s) AND hour > %(first)s::timestamptz - interval '1 hour' GROUP BY 1, 2, 3
+), day AS MATERIALIZED (
+    SELECT key_id, product_id, sum(requests)::bigint AS requests, sum(over_qps)::bigint AS over_qps,
+           sum(errors_4xx + errors_5xx)::bigint AS errors, max(peak_qps) AS peak
+    FROM usage_hour WHERE key_id = ANY(%(ids)s) AND hour > %(day)s GROUP BY 1, 2
+), newest AS (
+    SELECT key_id, number, created_at FROM keys_keysecret AS secret
+    WHERE key_id = ANY(%(ids)s) AND expires_at IS NULL AND retired_at IS NULL AND EXISTS (
+        SELECT 1 FROM keys_keysecret WHERE key_id = secret.key_id AND number < secret.number AND expires_at > %(first)s)
+)
+SELECT 'all', key_id, array_agg(pin), array_agg(count) FROM (
+    SELECT key_id, pin, sum(requests)::bigint AS count FROM hours GROUP BY 1, 2
+) AS pins GROUP BY key_id
+UNION ALL
+SELECT 'refused', key_id, array_agg(pin), array_agg(count) FROM (
+    SELECT key_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin, sum(requests)::bigint AS count
+    FROM usage_error WHERE key_id = ANY(%(ids)s) AND hour > %(first)s::timestamptz - interval '1 hour' AND outcome <> %(answered)s GROUP BY 1, 2
+) AS pins GROUP BY key_id
+UNION ALL
+SELECT 'old', key_id, array_agg(pin), array_agg(count) FROM (
+    SELECT key_id, width_bucket(minute, %(starts)s::timestamptz[]) - 1 AS pin,
+           sum(requests - over_qps - errors_4xx - errors_5xx)::bigint AS count
+    FROM newest JOIN usage_minute USING (key_id)
+    WHERE minute >= created_at AND minute >= %(first)s AND secret_number BETWEEN 1 AND number - 1 GROUP BY 1, 2
+) AS pins GROUP BY key_id
+UNION ALL
+SELECT 'peak', key_id, array_agg(product_id), array_agg(peak) FROM (
+    SELECT key_id, product_id, max(peak)::bigint AS peak FROM hours GROUP BY 1, 2
+) AS peaks GROUP BY key_id
+UNION ALL
+SELECT 'peak of day', key_id, array_agg(product_id), array_agg(peak::bigint) FROM day GROUP BY key_id
+UNION ALL
+SELECT 'day', key_id, ARRAY[0, 1, 2], ARRAY[sum(requests), sum(over_qps), sum(errors)]::bigint[] FROM day GROUP BY key_id
+"""
+_KINDS = ("all", "refused", "old", "peak", "peak of day", "day")
 
 
-def _last_day(
-    ids: list[int], limits: Limits, now: dt.datetime, organization: Organization
-) -> dict[int, DayTraffic]:  # fmt: skip
-    """Return the running hour and the 23 before it by key, in one query."""
-    since = hour_start(now, organization.zone) - 24 * HOUR
-    rows = UsageHour.objects.filter(key_id__in=ids, hour__gt=since).values("key_id", "product_id").order_by()
-    sums: dict[int, list[int]] = {}
-    peaks: dict[tuple[int, int], int] = {}
-    for row in rows.annotate(
-        count=Sum("requests"), over=Sum("over_qps"), errors=Sum("errors_4xx") + Sum("errors_5xx"), peak=Max("peak_qps")
-    ):
-        peaks[row["key_id"], row["product_id"]] = row["peak"]
-        counted = sums.setdefault(row["key_id"], [0, 0, 0])
-        for place, count in enumerate((row["count"], row["over"], row["errors"])):
-            counted[place] += int(count)
-    nearest = _nearest(limits, peaks)
-    found = {}
-    for pk, (requests, over_qps, errors) in sums.items():
-        peak, product, limit = nearest.get(pk, (0, "", None))
-        found[pk] = DayTraffic(requests, over_qps, errors, peak, limit, product)
-    return found
+def _count(ids: list[int], starts: list[dt.datetime], day: dt.datetime) -> dict[str, dict[int, dict[int, int]]]:
+    """Return counts by place, by key, by kind: places are pins, products for peaks, and 0 to 2 for the sums of the day."""
+    counted: dict[str, dict[int, dict[int, int]]] = {kind: {} for kind in _KINDS}
+    with connection.cursor() as cursor:
+        cursor.execute(_COUNT, {"ids": ids, "starts": starts, "first": starts[0], "day": day, "answered": ANSWERED})
+        for kind, key_id, places, counts in cursor.fetchall():
+            counted[kind][key_id] = dict(zip(places, counts, strict=True))
+    return counted
 
 
-def _pins(ids: list[int], starts: list[dt.datetime]) -> "models.QuerySet[Any]":
-    """Sum requests, refusals and requests on old strings by key, product and pin, in one query.
-
-    A request is on an old string when it came after the key was given a newer one.
-    """
-
-    def summed(rows: "models.QuerySet[Any]", kind: str, pin: Any, count: Any, peak: Any) -> "models.QuerySet[Any]":
-        named = rows.values("key_id", "product_id", kind=Value(kind), pin=pin)
-        return named.annotate(count=count, peak=peak).order_by()
-
-    none = Max(Value(0))
-    newest = KeySecret.objects.filter(key_id=models.OuterRef("key_id"), expires_at=None, retired_at=None)
-    old = UsageMinute.objects.filter(
-        Q(minute__gte=models.Subquery(newest.values("created_at")[:1])),
-        key_id__in=ApiKey.objects.filter(pk__in=ids, rotated_at__isnull=False).values("pk"),
-        minute__gte=starts[0],
-        secret_number__range=(1, models.Subquery(newest.values(before=F("number") - 1)[:1])),
-    )
-    answered = Sum(F("requests") - F("over_qps") - F("errors_4xx") - F("errors_5xx"))
-    hours = UsageHour.objects.filter(key_id__in=ids, hour__gt=starts[0] - HOUR)
-    refused = UsageError.objects.filter(key_id__in=ids, hour__gt=starts[0] - HOUR).exclude(outcome=ANSWERED)
-    pin = hour_place(starts)
-    return summed(hours, "all", pin, Sum("requests"), Max("peak_qps")).union(
-        summed(refused, "refused", pin, Sum("requests"), none),
-        summed(old, "old", WidthBucket(F("minute"), thresholds(starts)) - 1, answered, none),
-        all=True,
-    )
+def _pins(counts: dict[int, int]) -> list[int]:
+    return [counts.get(pin, 0) for pin in range(PINS)]
 
 
 def _limits(ids: list[int]) -> Limits:
@@ -200,12 +194,12 @@ def _limits(ids: list[int]) -> Limits:
     )
 
 
-def _nearest(limits: Limits, peaks: dict[tuple[int, int], int]) -> dict[int, Peak]:
+def _nearest(limits: Limits, peaks: dict[int, dict[int, int]]) -> dict[int, Peak]:
     """Choose for each key the product whose peak comes nearest to its limit."""
     chosen: dict[int, Peak] = {}
     ratios: dict[int, float] = {}
     for key_id, product_id, name, limit in limits:
-        peak = peaks.get((key_id, product_id), 0)
+        peak = peaks.get(key_id, {}).get(product_id, 0)
         if peak and peak / limit > ratios.get(key_id, 0):
             ratios[key_id], chosen[key_id] = peak / limit, (peak, name, limit)
     return chosen

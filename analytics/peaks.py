@@ -46,7 +46,7 @@ CROSS JOIN LATERAL (
 WHERE found.minutes > 0
 """
 _DAYS = """
-SELECT wanted.key_id, wanted.product_id, extract(day FROM %s - u.hour)::int AS ago, max(u.peak_qps)
+SELECT wanted.key_id, wanted.product_id, extract(day FROM %s - u.hour)::int AS ago, max(u.peak_qps), sum(u.requests), sum(u.over_qps)
 FROM unnest(%s::bigint[], %s::bigint[]) AS wanted (key_id, product_id)
 JOIN usage_hour u ON u.key_id = wanted.key_id AND u.product_id = wanted.product_id AND u.hour > %s
 GROUP BY 1, 2, 3
@@ -69,16 +69,30 @@ def peaks_of(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], Peaks]:
 
 def days_of(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[int, ...]]:
     """Return by key and product the highest second of each stretch of 24 hours, the oldest of DAYS first, the running one last."""
+    return {pair: days for pair, (days, _) in hours_of(pairs).items()}
+
+
+def hours_of(pairs: Iterable[tuple[int, int]]) -> dict[tuple[int, int], tuple[tuple[int, ...], Peaks | None]]:
+    """Return by key and product what `days_of` does, and what hours know of `Peaks`: the highest, requests and breaches.
+
+    One query, which reads a sixtieth of what `peaks_of` reads.
+    """
     wanted = list(dict.fromkeys(pairs))
-    found = {pair: [0] * DAYS for pair in wanted}
+    found: dict[tuple[int, int], list[tuple[int, int, int]]] = {pair: [(0, 0, 0)] * DAYS for pair in wanted}
     keys, products = [key for key, _ in wanted], [product for _, product in wanted]
     now = timezone.now()
     with connection.cursor() as cursor:
         cursor.execute(_DAYS, [now, keys, products, now - dt.timedelta(days=DAYS)])
-        for key, product, ago, peak in cursor.fetchall():
+        for key, product, ago, *counted in cursor.fetchall():
             if 0 <= ago < DAYS:
-                found[key, product][DAYS - 1 - ago] = peak
-    return {pair: tuple(days) for pair, days in found.items()}
+                found[key, product][DAYS - 1 - ago] = (counted[0], int(counted[1]), int(counted[2]))
+    return {pair: _of_days(days) for pair, days in found.items()}
+
+
+def _of_days(days: list[tuple[int, int, int]]) -> tuple[tuple[int, ...], Peaks | None]:
+    peaks, requests, breaches = zip(*days, strict=True)
+    measured = Peaks(highest=max(peaks), requests=sum(requests), breaches=sum(breaches)) if any(requests) else None
+    return peaks, measured
 
 
 def _since() -> dt.datetime:

@@ -12,7 +12,7 @@ from typing import Any
 
 from django.contrib.postgres.fields import ArrayField
 from django.db import models
-from django.db.models import F, Max, Min, Q, QuerySet, Subquery, Sum, Value
+from django.db.models import F, Max, Min, Q, QuerySet, Sum, Value
 from django.db.models.functions import Cast, Coalesce, Now
 
 from accounts.models import Organization
@@ -24,7 +24,6 @@ from analytics.models import (
     OrganizationMinute,
     UsageDay,
     UsageError,
-    UsageGap,
     UsageHour,
     UsageMinute,
 )
@@ -137,12 +136,15 @@ Kinds = tuple[type[models.Model], type[models.Model]]
 
 
 def _narrowed(kinds: Kinds, filters: Filters, key_ids: list[int] | None = None) -> "QuerySet[Any]":
-    """Return the rows by key where keys are chosen (or given), else those by organisation."""
+    """Return the rows by key where keys are chosen (or given), else those by organisation.
+
+    Keys are the organisation's own (see forms.py) and stand alone, so that the planner has no other index to take.
+    """
     by_key, by_organization = kinds
-    chosen = key_ids or filters.key_ids
-    rows = (by_key if chosen else by_organization)._default_manager.filter(organization_id=filters.organization.pk)
-    if chosen:
-        rows = rows.filter(key_id__in=chosen)
+    if chosen := key_ids or filters.key_ids:
+        rows = by_key._default_manager.filter(key_id__in=chosen)
+    else:
+        rows = by_organization._default_manager.filter(organization_id=filters.organization.pk)
     if filters.product_ids:
         rows = rows.filter(product_id__in=filters.product_ids)
     return rows
@@ -178,13 +180,23 @@ def _place_of(filters: Filters, buckets: list[Bucket]) -> Any:
 
 # What the page shows --------------------------------------------------------------------------------------------------
 def counts_by_bucket(filters: Filters, buckets: list[Bucket]) -> dict[tuple[int, int], Counts]:
-    """Return the counts by (index of the bucket, product); at most one row of each comes from the database."""
-    places = _rows_within(filters).values("product_id", place=_place_of(filters, buckets))
-    found = places.annotate(**SUMS, peak_qps=Max("peak_qps")).order_by()
+    """Return the counts by (index of the bucket, product), in one query.
+
+    Where a row by organisation is a bucket of a product, rows are taken as they are; all others PostgreSQL adds up.
+    """
+    rows, place = _rows_within(filters), _place_of(filters, buckets)
+    if filters.keys or filters.step == "five_minutes" or (filters.step == "day" and not filters.period.is_dates):
+        found = rows.values_list("product_id", place).annotate(**SUMS, peak_qps=Max("peak_qps")).order_by()
+    else:
+        found = rows.values_list("product_id", place, *SUMS, "peak_qps")
     first = filters.period.first
-    if _is_by_date(filters):
-        return {((row["place"] - first).days, row["product_id"]): Counts.of(row) for row in found}
-    return {(row["place"], row["product_id"]): Counts.of(row) for row in found}
+    grid: dict[tuple[int, int], Counts] = {}
+    for product_id, at, *counted in found:
+        here, counts = ((at - first).days if _is_by_date(filters) else at, product_id), Counts(*map(int, counted))
+        grid[here] = (
+            grid[here] + counts if here in grid else counts
+        )  # two hours of a former zone may begin in one bucket
+    return grid
 
 
 def counts_before(filters: Filters) -> Counts:
@@ -283,17 +295,12 @@ class Freshness:
         return max(0, int((self.now - self.until).total_seconds())) if self.until else 0
 
 
-def freshness(now: dt.datetime, *, period: Period | None = None) -> Freshness:
+def freshness(now: dt.datetime, *, gap_until: dt.datetime | None = None) -> Freshness:
     """Return how current the usage tables are: as old as the slowest gateway that was seen in the last minute.
 
     A gateway that has shipped nothing yet counts from its start. Where none reports, the last report there was.
-    With a period also until when requests of it were answered that could not be counted.
     """
     shipped = Coalesce("shipped_until", "started_at")
     alive = Q(seen_at__gt=Now() - GATEWAY_SILENCE)
-    gaps = UsageGap.objects.order_by("-until_at")
-    gaps = gaps.filter(until_at__gte=period.start, from_at__lt=period.end) if period else gaps.none()
-    found = GatewayNode.objects.annotate(last_gap=Subquery(gaps.values("until_at")[:1])).aggregate(
-        live=Min(shipped, filter=alive), last=Max("shipped_until"), gap_until=Max("last_gap")
-    )
-    return Freshness(found["live"] or found["last"], found["live"] is not None, now, found["gap_until"])
+    found = GatewayNode.objects.aggregate(live=Min(shipped, filter=alive), last=Max("shipped_until"))
+    return Freshness(found["live"] or found["last"], found["live"] is not None, now, gap_until)

@@ -1,14 +1,15 @@
 """Which keys and products make the figures up: the keys with the most, the breaches, the peaks nearest to a limit. One query.
 
 Sums by key and product are read as coarsely as they are kept: whole months from the months, the dates around them from the days,
-24 hours from the hours, an hour from the minutes.
+24 hours from the hours, an hour from the minutes. One pass over all keys adds up only what they are ranked by; everything else is
+read for those that are shown.
 """
 
 import datetime as dt
 from dataclasses import dataclass
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import connection
 
 from analytics.filters import Filters
 from analytics.queries import Counts
@@ -56,42 +57,41 @@ class Ranking:
 _NAMES = ("requests", "over_qps", "errors_4xx", "errors_5xx", "duration_ms_sum", "duration_count")
 _COUNTS = ", ".join([*_NAMES, "peak_qps"])
 _SUMS = ", ".join([*(f"sum({name})::bigint AS {name}" for name in _NAMES), "max(peak_qps) AS peak_qps"])
-_WEIGHTS = {"usage": "requests", "breaches": "over_qps", "errors": "errors_4xx + errors_5xx", "callers": "requests"}
+_WEIGHTS = {"usage": "requests", "breaches": "over_qps", "errors": "errors_4xx + errors_5xx"}
 
-# The limit of most pairs is the product's default, so the nearest of them has the highest peak: of each product a few of the highest
-# are compared (a key may have lost the product since), and all that have a limit of their own.
 _RANKED = """
 WITH pairs AS MATERIALIZED (
-    SELECT key_id, product_id, {sums} FROM ({rows}) AS found GROUP BY key_id, product_id
-), most AS (
-    SELECT key_id, sum({weight})::bigint AS weight FROM pairs GROUP BY key_id ORDER BY weight DESC, key_id LIMIT {most}
-), own AS MATERIALIZED (
+    SELECT {group}, sum({weight})::bigint AS weight, max(peak_qps) AS peak_qps FROM ({rows}) AS found
+    WHERE {weight} <> 0 GROUP BY {group}
+), {shown}
+SELECT shown.kind, shown.key_id, shown.product_id, counted.*, k.public_id, k.name, k.deleted_at, known.qps
+FROM shown CROSS JOIN LATERAL (SELECT {sums} FROM ({rows_of_key}) AS found) counted LEFT JOIN LATERAL (
+    SELECT public_id, name, deleted_at FROM keys_apikey WHERE id = shown.key_id LIMIT 1
+) k ON true LEFT JOIN LATERAL ({limit}) known ON true
+ORDER BY shown.weight DESC, shown.key_id, shown.product_id
+"""
+_OF_KEY = "key_id = shown.key_id AND (product_id = shown.product_id OR shown.product_id IS NULL)"
+_MOST_KEYS = """
+SELECT 'key' AS kind, key_id, NULL::bigint AS product_id, sum(weight) AS weight FROM pairs GROUP BY key_id
+HAVING sum(weight) > 0 ORDER BY sum(weight) DESC, key_id LIMIT {most}"""
+_MOST_PAIRS = """
+SELECT 'breach' AS kind, key_id, product_id, weight FROM pairs WHERE weight > 0 ORDER BY weight DESC, key_id, product_id LIMIT {most}"""
+# The limit of most pairs is the product's default, so the nearest of them has the highest peak: of each product a few of the highest
+# are compared (a key may have lost the product since), and all that have a limit of their own.
+_NEAREST = """own AS MATERIALIZED (
     SELECT a.key_id, a.product_id FROM keys_keyproduct a JOIN keys_apikey k ON k.id = a.key_id
-    WHERE k.organization_id = %(organization)s AND a.qps_limit IS NOT NULL AND %(wants_nearest)s
+    WHERE k.organization_id = %(organization)s AND a.qps_limit IS NOT NULL
 ), near AS (
-    SELECT {counts}, key_id, product_id FROM (
+    SELECT key_id, product_id, peak_qps FROM (
         SELECT pairs.*, row_number() OVER (PARTITION BY product_id ORDER BY peak_qps DESC) AS place FROM pairs
-        WHERE peak_qps > 0 AND product_id > 0 AND %(wants_nearest)s
+        WHERE peak_qps > 0 AND product_id > 0
     ) AS placed WHERE place <= {compared}
     UNION
-    SELECT {counts}, key_id, product_id FROM pairs JOIN own USING (key_id, product_id) WHERE peak_qps > 0
-), ranked AS (
-    SELECT 'key' AS kind, key_id, NULL::bigint AS product_id, {sums} FROM pairs JOIN most USING (key_id)
-    WHERE weight > 0 GROUP BY key_id
-    UNION ALL
-    (SELECT 'breach', key_id, product_id, {counts} FROM pairs WHERE over_qps > 0 AND %(wants_breaches)s
-     ORDER BY over_qps DESC, key_id, product_id LIMIT {most})
-    UNION ALL
-    (SELECT DISTINCT ON (near.product_id) 'nearest', near.key_id, near.product_id, {counts} FROM near
-     LEFT JOIN LATERAL ({limit}) known ON true
-     ORDER BY near.product_id, near.peak_qps::float / known.qps DESC NULLS LAST, near.key_id)
-)
-SELECT ranked.*, k.public_id, k.name, k.deleted_at, known.qps
-FROM ranked LEFT JOIN LATERAL (
-    SELECT public_id, name, deleted_at FROM keys_apikey WHERE id = ranked.key_id LIMIT 1
-) k ON true LEFT JOIN LATERAL ({final_limit}) known ON true
-ORDER BY ({weight}) DESC, ranked.key_id, ranked.product_id
-"""
+    SELECT key_id, product_id, peak_qps FROM pairs JOIN own USING (key_id, product_id) WHERE peak_qps > 0
+), nearest AS (
+    SELECT DISTINCT ON (near.product_id) 'nearest', near.key_id, near.product_id, 0 FROM near LEFT JOIN LATERAL ({limit}) known ON true
+    ORDER BY near.product_id, near.peak_qps::float / known.qps DESC NULLS LAST, near.key_id
+)"""
 _COMPARED = 5
 # LIMIT keeps it a look-up of single rows: how many pairs there are is not known when the query is planned.
 _LIMIT = """SELECT coalesce(a.qps_limit, p.default_qps) AS qps FROM keys_keyproduct a JOIN keys_product p ON p.id = a.product_id
@@ -99,24 +99,19 @@ _LIMIT = """SELECT coalesce(a.qps_limit, p.default_qps) AS qps FROM keys_keyprod
 
 
 def ranking(filters: Filters) -> Ranking:
-    """Return what makes the view's figures up."""
+    """Return what the figures of a view other than callers are made up of."""
     rows, parameters = pair_rows(filters)
-    facts = parameters | {"wants_breaches": filters.view == "breaches", "wants_nearest": filters.view == "usage"}
     text = _RANKED.format(
         rows=rows,
+        rows_of_key=pair_rows(filters, whose=_OF_KEY)[0],
+        shown=_shown(filters),
         sums=_SUMS,
-        counts=_COUNTS,
         weight=_WEIGHTS[filters.view],
-        most=TABLE_ROWS,
-        compared=_COMPARED,
-        limit=_LIMIT.format(pair="near"),
-        final_limit=_LIMIT.format(pair="ranked"),
+        group="key_id" if filters.view == "errors" else "key_id, product_id",
+        limit=_LIMIT.format(pair="shown"),
     )
-    with transaction.atomic(savepoint=False), connection.cursor() as cursor:
-        cursor.execute(
-            "SET LOCAL work_mem = '16MB'"
-        )  # so that the sums of thousands of keys stay in memory: twice as fast
-        cursor.execute(text, facts)
+    with connection.cursor() as cursor:
+        cursor.execute(text, parameters)
         names = [column.name for column in cursor.description or ()]
         found = [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
     return Ranking(
@@ -130,50 +125,83 @@ def ranking(filters: Filters) -> Ranking:
     )
 
 
+def _shown(filters: Filters) -> str:
+    """Return SQL for what a view shows of `pairs`: kind, key, product and weight, as `shown`."""
+    if filters.view == "breaches":
+        return f"shown AS MATERIALIZED ({_MOST_PAIRS.format(most=TABLE_ROWS)})"
+    most = _MOST_KEYS.format(most=TABLE_ROWS)
+    if filters.view == "errors":
+        return f"shown AS MATERIALIZED ({most})"
+    nearest = _NEAREST.format(compared=_COMPARED, limit=_LIMIT.format(pair="near"))
+    return f"{nearest}, shown AS MATERIALIZED (({most}) UNION ALL SELECT * FROM nearest)"  # noqa: S608  (names of this module)
+
+
 def _key_row(row: dict[str, Any]) -> KeyRow:
     is_gone = row["public_id"] is None or row["deleted_at"] is not None
     name, public_id = row["name"] or "A removed key", row["public_id"] or ""
     return KeyRow(public_id, name, is_gone, Counts.of(row), row["product_id"], row["qps"])
 
 
-def pair_rows(filters: Filters) -> tuple[str, dict[str, Any]]:
-    """Return SQL for the rows by key and product of the filters' period, and its parameters. Rows of one pair are to be added up."""
-    period = filters.period
+def pair_rows(filters: Filters, *, whose: str = "") -> tuple[str, dict[str, Any]]:
+    """Return SQL for the rows by key and product of the filters' period, and its parameters. Rows of one pair are to be added up.
+
+    Keys, or `whose`, stand alone: what is new is not in the planner's statistics, so that beside them it would take the index of the
+    organisation for as good, and read all of it for each key.
+    """
     parameters: dict[str, Any] = {"organization": filters.organization.pk}
-    within = "organization_id = %(organization)s"
-    if filters.keys:
-        within += " AND key_id = ANY(%(keys)s)"
+    within = whose or "organization_id = %(organization)s"
+    if filters.keys and not whose:
+        within = "key_id = ANY(%(keys)s)"
         parameters["keys"] = filters.key_ids
     if filters.product_ids:
         within += " AND product_id = ANY(%(products)s)"
         parameters["products"] = filters.product_ids
     parts = []
-    for number, (table, column, start, end) in enumerate(_stretches(period)):
-        parts.append(
-            f"SELECT key_id, product_id, {_COUNTS} FROM {table} "  # noqa: S608  (names of this module)
-            f"WHERE {within} AND {column} >= %(start{number})s AND {column} < %(end{number})s"
+    for number, stretch in enumerate(_stretches(filters.period)):
+        counts = (
+            ", ".join(f"-{name} AS {name}" for name in _NAMES) + ", 0 AS peak_qps" if stretch.is_too_much else _COUNTS
         )
-        parameters |= {f"start{number}": start, f"end{number}": end}
+        parts.append(
+            f"SELECT key_id, product_id, {counts} FROM {stretch.table} "  # noqa: S608  (names of this module)
+            f"WHERE {within} AND {stretch.column} >= %(start{number})s AND {stretch.column} < %(end{number})s"
+        )
+        parameters |= {f"start{number}": stretch.start, f"end{number}": stretch.end}
     return " UNION ALL ".join(parts), parameters
 
 
-def _stretches(period: Period) -> list[tuple[str, str, dt.date, dt.date]]:
-    """Cover a period with rows that do not overlap: table, column, from, until."""
+@dataclass(frozen=True, slots=True)
+class _Stretch:
+    """Rows of a table from `start` until `end`; `is_too_much`: the others hold them too, so they are taken away."""
+
+    table: str
+    column: str
+    start: dt.date
+    end: dt.date
+    is_too_much: bool = False
+
+
+def _stretches(period: Period) -> list[_Stretch]:
+    """Cover a period with rows that do not overlap.
+
+    Of the running month the whole is read, as nothing came after today but from a gateway whose clock is ahead, which is taken away.
+    """
     if period.is_minutes:
-        return [("usage_minute", "minute", period.start, period.end)]
+        return [_Stretch("usage_minute", "minute", period.start, period.end)]
     if not period.is_dates:  # hours have marks, which may lie before their beginning (see ranges.py)
         just = dt.timedelta(microseconds=1)
-        return [("usage_hour", "hour", period.start - HOUR + just, period.end - HOUR + just)]
+        return [_Stretch("usage_hour", "hour", period.start - HOUR + just, period.end - HOUR + just)]
     first, end = period.first, period.last + DAY
     month = first if first.day == 1 else _following_month(first)
-    until = end.replace(day=1)
+    until = _following_month(period.last) if end > period.now.astimezone(period.zone).date() else end.replace(day=1)
     if month >= until:
-        return [("usage_day", "date", first, end)]
-    found = [("usage_month", "month", month, until)]
+        return [_Stretch("usage_day", "date", first, end)]
+    found = [_Stretch("usage_month", "month", month, until)]
     if first < month:
-        found.append(("usage_day", "date", first, month))
+        found.append(_Stretch("usage_day", "date", first, month))
     if until < end:
-        found.append(("usage_day", "date", until, end))
+        found.append(_Stretch("usage_day", "date", until, end))
+    elif end < until:
+        found.append(_Stretch("usage_day", "date", end, until, is_too_much=True))
     return found
 
 

@@ -97,6 +97,7 @@ class Report:
     until: str
     changes: Changes
     gaps: tuple[str, ...]
+    gap_until: dt.datetime | None
 
 
 def grid_of(filters: Filters) -> tuple[list[Bucket], Grid]:
@@ -151,6 +152,7 @@ def make(filters: Filters) -> Report:
         until=ranges.clock_time(begun[-1].end, filters.period.zone) if begun else "",
         changes=changed,
         gaps=tuple(times.span_words(*gap, filters.period.zone) for gap in gaps),
+        gap_until=gaps[-1][1] if gaps else None,
     )
 
 

@@ -3,7 +3,7 @@
 A thousand customers whose sizes fall off with their rank, the first with 5,000 keys. One key in ten makes most of the traffic, most
 are used now and then, by day more than at night; between one and two per cent of the requests fail. The last days are written by the
 minute and summed up to hours, the year before by the hour; days, months, reasons and the sums by organisation are made of the
-hours, so that all tables agree.
+hours, so that all tables agree. What has passed since is added later by the gateway's own statements, in the same manner.
 """
 
 import datetime as dt
@@ -16,7 +16,9 @@ from zoneinfo import ZoneInfo
 from django.db import connection, transaction
 
 from accounts.models import Organization, Plan
+from analytics.models import OrganizationMinute
 from analytics.ranges import HOUR, MINUTE, hour_mark
+from gateway import usage
 from keys import tokens, vault
 from keys.models import ApiKey, KeyProduct, KeySecret, Product
 
@@ -24,6 +26,7 @@ ORGANIZATIONS, LARGEST, SMALLEST = 1_000, 5_000, 2
 BUSY = "Twenty busy keys"
 BUSY_KEYS = 20
 """One more customer uses all of its keys around the clock: the one that pages are measured with."""
+LARGEST_NAME = "Seeded 1"
 PRODUCTS_EACH = 3
 HOURLY_DAYS = 396
 ZONES = ("UTC", "Europe/Amsterdam", "America/New_York", "Asia/Kolkata", "Asia/Kathmandu", "Australia/Sydney")
@@ -86,13 +89,13 @@ _DERIVED = (
     f"""INSERT INTO usage_organization_error (organization_id, date, product_id, status, outcome, requests, key_id)
         SELECT organization_id, {_DATE}, product_id, status, outcome, sum(requests), max(key_id) FROM usage_error u {_ZONE}
         GROUP BY 1, 2, 3, 4, 5 ORDER BY 2""",  # noqa: S608  (names of this module)
-    """INSERT INTO request_log (at, tracking_id, organization_id, key_id, product_id, secret_number, outcome, status, host, network, client)
+)
+_LOG = """INSERT INTO request_log (at, tracking_id, organization_id, key_id, product_id, secret_number, outcome, status, host, network, client)
         SELECT minute + random() * interval '1 minute', md5(random()::text), organization_id, key_id, product_id, 1,
                CASE WHEN random() < 0.02 THEN 'over_qps' ELSE 'ok' END, CASE WHEN random() < 0.02 THEN 429 ELSE 200 END,
                'www' || (random() * 20)::int || '.example.com', '192.0.' || (random() * 30)::int || '.0/24',
                (ARRAY['okhttp', 'Chrome', 'python-requests', 'node'])[1 + (random() * 3)::int]
-        FROM usage_minute WHERE minute >= (SELECT max(minute) FROM usage_minute) - interval '3 hours'""",
-)
+        FROM usage_minute WHERE minute >= (SELECT {since})"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,14 +112,11 @@ def fill(rows: int, *, now: dt.datetime, say: Callable[[str], Any]) -> dict[str,
     if not Organization.objects.filter(name=BUSY).exists():
         say("Making customers and keys…")
         _make_customers()
-    busy, others = _pairs(dice)
-    full = sum(share * len(pairs) for share, pairs in others.items())
-    keep = max(0.0, min(1.0, (rows * _HOURS_SHARE / (HOURLY_DAYS * 24) - len(busy)) / full))
-    per_minute = len(busy) + full * keep * MINUTES_OF_HOUR
+    groups = _groups(rows, dice)
+    per_minute = sum(_by_minute(share) * len(pairs) for share, pairs in groups)
     hours_by_minute = max(3, min(30 * 24, int(rows * _MINUTES_SHARE / per_minute / 60)))
     end = now.replace(second=0, microsecond=0)
     fine_from = end.replace(minute=0) - hours_by_minute * HOUR
-    groups = [(1.0, busy), *((share * keep, pairs) for share, pairs in others.items())]
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute("SET LOCAL maintenance_work_mem = '256MB'")
         cursor.execute("SET LOCAL work_mem = '128MB'")
@@ -126,9 +126,9 @@ def fill(rows: int, *, now: dt.datetime, say: Callable[[str], Any]) -> dict[str,
         _copy(cursor, "usage_hour", "hour", _rows(groups, hours, dice, scale=40, by_minute=False))
         say(f"Copying {hours_by_minute} hours by the minute…")
         minutes = (fine_from + number * MINUTE for number in range(int((end - fine_from) / MINUTE)))
-        groups = [(share if pairs is busy else share * MINUTES_OF_HOUR, pairs) for share, pairs in groups]
+        groups = [(_by_minute(share), pairs) for share, pairs in groups]
         _copy(cursor, "usage_minute", "minute", _rows(groups, minutes, dice, scale=1, by_minute=True))
-        for statement in _DERIVED:
+        for statement in [*_DERIVED, _LOG.format(since="max(minute) - interval '3 hours' FROM usage_minute")]:
             say(f"Summing up {statement.split()[2]}…")
             cursor.execute(statement)
         for number, definition in enumerate(indexes, 1):
@@ -137,6 +137,47 @@ def fill(rows: int, *, now: dt.datetime, say: Callable[[str], Any]) -> dict[str,
     with connection.cursor() as cursor:
         cursor.execute("VACUUM (ANALYZE)")
         return {table: _count(cursor, table) for table in TABLES}
+
+
+def catch_up(rows: int, *, now: dt.datetime, say: Callable[[str], Any]) -> None:
+    """Add what has passed since `fill(rows)` by the gateway's own statements, so that the last hour has usage again."""
+    dice = random.Random(20_261_123)  # noqa: S311  (that of `fill`, so that the same keys are busy)
+    organization = Organization.objects.get(name=LARGEST_NAME)
+    last = OrganizationMinute.objects.filter(organization_id=organization.pk, minute__lt=now).latest("minute").minute
+    minutes = [last + number * MINUTE for number in range(1, int((now - last) / MINUTE))]
+    if not minutes:
+        return
+    say(f"Adding {len(minutes):,} minutes…")
+    groups = [(_by_minute(share), pairs) for share, pairs in _groups(rows, dice)]
+    for piece in _rows(groups, iter(minutes), dice, scale=1, by_minute=True):
+        with transaction.atomic():
+            usage.add(connection.connection, map(_delta, piece.splitlines()))
+    with connection.cursor() as cursor:
+        cursor.execute(_LOG.format(since="%s::timestamptz"), [minutes[0]])
+
+
+def _delta(row: str) -> usage.Delta:
+    """Read a row by the minute, see `_rows`; what failed has the reasons that `fill` gives it."""
+    organization, key, product, minute, string, *counts = row.split("\t")
+    requests, over_qps, errors_4xx, errors_5xx, peak_qps, duration_ms_sum, duration_count = map(int, counts)
+    why = ((429, "over_qps", over_qps), (404, "ok", errors_4xx - errors_4xx // 3),
+           (403, "product_not_allowed", errors_4xx // 3), (502, "ok", errors_5xx))  # fmt: skip
+    return usage.Delta(
+        int(organization), int(key), int(product), int(string), dt.datetime.fromisoformat(minute), requests, over_qps, errors_4xx,
+        errors_5xx, peak_qps, tuple(each for each in why if each[2]), duration_ms_sum, duration_count,
+    )  # fmt: skip
+
+
+def _groups(rows: int, dice: random.Random) -> list[tuple[float, list[Pair]]]:
+    """Return the pairs in use, with the part of them that is used in an hour: all of the busy customer, others as the rows allow."""
+    busy, others = _pairs(dice)
+    full = sum(share * len(pairs) for share, pairs in others.items())
+    keep = max(0.0, min(1.0, (rows * _HOURS_SHARE / (HOURLY_DAYS * 24) - len(busy)) / full))
+    return [(1.0, busy), *((share * keep, pairs) for share, pairs in others.items())]
+
+
+def _by_minute(share: float) -> float:
+    return share if share == 1.0 else share * MINUTES_OF_HOUR
 
 
 def _count(cursor: Any, table: str) -> int:

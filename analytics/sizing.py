@@ -16,13 +16,11 @@ from dataclasses import dataclass
 from typing import Final
 
 from django.db import connection
-from django.db.models import Max, Sum
 from django.utils import timezone
 from django.utils.translation import gettext, pgettext
 
 from accounts.models import Organization
 from analytics import peaks
-from analytics.models import UsageMonth
 from analytics.peaks import Peaks
 from dashboard import words
 from keys.models import ApiKey, KeyProduct, Product
@@ -116,6 +114,16 @@ CROSS JOIN LATERAL (
 GROUP BY level.qps
 """
 
+_USED = """
+SELECT a.id FROM (
+    SELECT key_id, product_id, max(peak_qps) AS peak FROM usage_month WHERE organization_id = %s AND month >= %s GROUP BY key_id, product_id
+) AS used
+JOIN keys_keyproduct a ON a.key_id = used.key_id AND a.product_id = used.product_id
+JOIN keys_apikey k ON k.id = a.key_id JOIN keys_product p ON p.id = a.product_id
+WHERE k.organization_id = %s AND k.deleted_at IS NULL
+ORDER BY used.peak::float / coalesce(a.qps_limit, p.default_qps) DESC, k.name, a.id LIMIT %s OFFSET %s
+"""
+
 
 def estimates(key_id: int, product_id: int, limits: Iterable[int]) -> dict[int, Estimate]:
     """Return what each limit would have refused in the last 30 days; one statement, which reads every minute of the key."""
@@ -147,23 +155,19 @@ def fit_of(key: ApiKey, product: Product) -> Fit | None:
 
 
 def used_limits(organization: Organization, number: int) -> tuple[list[Fit], bool]:
-    """Return a page of the keys and products in use, the nearest to their limit first, and whether there are more.
+    """Return a page of the keys and products in use, the nearest to their limit first, and whether there are more. Three queries.
 
-    What is in use says the sums of this month and the one before; the peaks of 30 days are then read for the page alone.
+    What is in use say the sums of this month and the one before; what the page shows of 30 days is then read for it alone.
     """
     month = (timezone.now().astimezone(organization.zone).date().replace(day=1) - dt.timedelta(days=1)).replace(day=1)
-    used = UsageMonth.objects.filter(organization_id=organization.pk, month__gte=month).values("key_id", "product_id")
-    tops = {
-        (row["key_id"], row["product_id"]): (row["peak"], row["breaches"])
-        for row in used.annotate(peak=Max("peak_qps"), breaches=Sum("over_qps"))
-    }
-    assigned = KeyProduct.objects.filter(key__organization=organization, key__deleted_at=None)
-    rows = assigned.filter(key_id__in={key for key, _ in tops}).select_related("product", "key")
-    in_use = [row for row in rows if (row.key_id, row.product_id) in tops]
-    in_use.sort(key=lambda row: (-tops[row.key_id, row.product_id][0] / row.limit, row.key.name, row.pk))
     start = PAGE_SIZE * (number - 1)
-    shown = in_use[start : start + PAGE_SIZE]
-    return _fits(shown, {row.key_id: row.key for row in shown}), len(in_use) > start + PAGE_SIZE
+    with connection.cursor() as cursor:
+        cursor.execute(_USED, [organization.pk, month, organization.pk, PAGE_SIZE + 1, start])
+        ids = [row[0] for row in cursor.fetchall()]
+    rows = KeyProduct.objects.select_related("product", "key").in_bulk(ids[:PAGE_SIZE])
+    shown = [rows[pk] for pk in ids[:PAGE_SIZE] if pk in rows]
+    read = peaks.hours_of((row.key_id, row.product_id) for row in shown)
+    return [_fit(row, row.key, *read[row.key_id, row.product_id]) for row in shown], len(ids) > PAGE_SIZE
 
 
 def draw(days: Sequence[int], limit: int, advice: int) -> Drawing:
@@ -180,12 +184,13 @@ def _fits(assigned: Iterable[KeyProduct], keys: dict[int, ApiKey]) -> list[Fit]:
     rows = list(assigned)
     pairs = [(row.key_id, row.product_id) for row in rows]
     measured, days = peaks.peaks_of(pairs), peaks.days_of(pairs)
-    fits = []
-    for row, pair in zip(rows, pairs, strict=True):
-        value = recommend(measured.get(pair))
-        drawing = draw(days[pair], row.limit, row.limit if value is None else value)
-        fits.append(Fit(keys[row.key_id], row.product, row.limit, measured.get(pair), value, drawing))
-    return fits
+    return [_fit(row, keys[row.key_id], days[pair], measured.get(pair)) for row, pair in zip(rows, pairs, strict=True)]
+
+
+def _fit(assigned: KeyProduct, key: ApiKey, days: Sequence[int], measured: Peaks | None) -> Fit:
+    value = recommend(measured)
+    drawing = draw(days, assigned.limit, assigned.limit if value is None else value)
+    return Fit(key, assigned.product, assigned.limit, measured, value, drawing)
 
 
 def _percent(count: int, requests: int) -> str:

@@ -121,11 +121,12 @@ def _page(request: MemberRequest, view: View) -> HttpResponse:
     if not form.is_valid():
         return htmx.render(request, PAGE, "analytics", _context(request, form, view), status=422)
     filters = form.filters(view)
-    figures = render_to_string("analytics/_figures.html", {"filters": filters, "report": report.make(filters)}, request)
+    made = report.make(filters)
+    figures = render_to_string("analytics/_figures.html", {"filters": filters, "report": made}, request)
     seen = hashlib.blake2b(figures.encode(), digest_size=8).hexdigest()
     shown = {
         "figures": figures,
-        "freshness": queries.freshness(filters.period.now, period=filters.period),
+        "freshness": queries.freshness(filters.period.now, gap_until=made.gap_until),
         "filters": filters,
         "poll_url": filters.url(seen=seen) if filters.period.includes_now else "",
     }

@@ -7,9 +7,9 @@ _ID = "upper(lpad(to_hex(n), 16, '0'))"  # hexadecimal figures are letters of an
 
 _FILL = f"""
 SET LOCAL session_replication_role = replica;  -- neither the change feed nor an audit log of what nobody did
-INSERT INTO accounts_user (password, is_superuser, first_name, last_name, is_staff, is_active, date_joined, email)
+INSERT INTO accounts_user (password, is_superuser, first_name, last_name, is_staff, is_active, date_joined, email, language)
 SELECT '!', false, (ARRAY['Ada','Ben','Cleo','Dana','Eli','Fay','Gus','Hana'])[1 + n %% 8], initcap(substr(md5(n::text), 1, 8)),
-       false, true, now() - n * interval '1 minute', 'bench-person' || n || '@customer' || n / 3 || '.example'
+       false, true, now() - n * interval '1 minute', 'bench-person' || n || '@customer' || n / 3 || '.example', ''
 FROM generate_series(1, %(organizations)s) AS n;
 
 INSERT INTO accounts_organization (public_id, name, slug, plan, time_zone, suspended_reason, created_at)

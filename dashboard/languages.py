@@ -4,6 +4,7 @@ Who is signed in has it in the account, so that mails speak it too; everybody el
 """
 
 from collections.abc import Callable
+from typing import Any
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -20,6 +21,12 @@ LANGUAGES = dict(settings.LANGUAGES)
 def current() -> str:
     """Return the code of the language in which this request is answered."""
     return translation.get_language() or settings.LANGUAGE_CODE
+
+
+def of(person: Any, *, otherwise: str = settings.LANGUAGE_CODE) -> str:
+    """Return the language that a person has chosen, for what is written to them; `otherwise` for who has not, or is unknown."""
+    chosen = getattr(person, "language", "")
+    return chosen if chosen in LANGUAGES else otherwise
 
 
 def tag() -> str:
@@ -46,8 +53,8 @@ def of_person(get_response: GetResponse) -> GetResponse:
     """Answer who is signed in, in the language of their account; comes after it is known who asks."""
 
     def middleware(request: HttpRequest) -> HttpResponse:
-        chosen = request.user.language if request.user.is_authenticated else ""
-        if chosen not in LANGUAGES:
+        chosen = of(request.user, otherwise="")
+        if not chosen:
             return get_response(request)
         with translation.override(chosen):
             response = get_response(request)

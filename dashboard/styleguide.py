@@ -38,6 +38,6 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "page": Paginator(range(120), 50).get_page(2),
         "snippets": test_requests(settings.GATEWAY_URL, []),
         "key_id": EXAMPLE_ID,
-        "row": {"products": ["Map Display API", "Search API", "Routing API"], "shown_products": ["Map Display API"], "more_products": 2, "public_id": EXAMPLE_ID},
+        "row": {"products": ["Map Display API", "Search API", "Routing API"], "shown_products": ["Map Display API"], "more_products": 2},
     }  # fmt: skip
     return render(request, "dashboard/styleguide.html", context)

@@ -129,21 +129,24 @@ def refusal(verdict: Verdict, tracking_id: str, path: str, admission: Admission 
     )
 
 
-def pass_on(
-    tracking_id: str, key_id: str, organization_id: str, product: str, upstream: str, report: str, limit: int,
-    remaining: int,
-) -> Reply:  # fmt: skip
+def who(key_id: str, organization_id: str, product: str, limit: int) -> str:
+    """Return the header lines that tell a proxy whose an allowed request is: the same for all of one key and product."""
+    return (
+        f"Cache-Control: no-store\r\nX-Latchkey-Key-Id: {key_id}\r\nX-Latchkey-Organization-Id: {organization_id}\r\n"
+        f"X-Latchkey-Product: {product}\r\nRateLimit-Limit: {limit}\r\nRateLimit-Reset: 1\r\n{_CORS}"
+    )
+
+
+def pass_on(whose: str, upstream: str, tracking_id: str, report: str, remaining: int) -> Reply:
     """Return what a proxy needs of an allowed request: an empty 200 that says whose it is.
 
-    `upstream` are header lines with the address for the upstream, `report` is the token by which the end is reported.
+    `whose` is what `who` returned, `upstream` are header lines with the address for the upstream, `report` is the token by
+    which the end is reported.
     """
-    # One text and one encoding: this is most of the requests.
-    fields = (
-        f"Cache-Control: no-store\r\nTracking-ID: {tracking_id}\r\nX-Latchkey-Key-Id: {key_id}\r\n"
-        f"X-Latchkey-Organization-Id: {organization_id}\r\nX-Latchkey-Product: {product}\r\nX-Latchkey-Report: {report}\r\n"
-        f"RateLimit-Limit: {limit}\r\nRateLimit-Remaining: {remaining}\r\nRateLimit-Reset: 1\r\n{_CORS}{upstream}"
+    return Reply(
+        200,
+        f"{whose}Tracking-ID: {tracking_id}\r\nX-Latchkey-Report: {report}\r\nRateLimit-Remaining: {remaining}\r\n{upstream}".encode(),
     )
-    return Reply(200, fields.encode())
 
 
 def limit_fields(limit: int, admission: Admission) -> bytes:

@@ -1,6 +1,5 @@
 """Forward auth: what a proxy says about the request that it holds, and answers that it can work with. PURE."""
 
-import functools
 import json
 import re
 import string
@@ -16,6 +15,7 @@ _SAFE = (string.ascii_letters + string.digits + "!$%&'()*+,-./:;=?@[]_~").encode
 _UNSAFE = re.compile(b"[^" + re.escape(_SAFE) + b"]")
 _ALLOWED = 200
 _REFUSED = 403
+_ORIGINALS_MAX = 4096
 _DROPPED_FIELDS = (b"content-type:", b"cache-control:")
 
 
@@ -41,17 +41,23 @@ def read_original(headers: Mapping[bytes, bytes]) -> Original:
     uri = uri or other
     if not uri:
         raise BadTarget("The header X-Original-URI or X-Forwarded-Uri is missing.")
-    # An address with a query is not remembered: it may hold a key.
-    is_plain = b"?" not in uri and len(uri) <= REMEMBERED_MAX_BYTES and b"#" not in uri
-    return _recall_original(uri) if is_plain else _read_original(uri)
+    return _ORIGINALS[uri]
 
 
-def _read_original(uri: bytes) -> Original:
-    target = read_target(uri)
-    return Original(target.path, target.query, upstream_fields(uri).decode("ascii"))
+class _Originals(dict[bytes, Original]):
+    """What was asked for lately, by the address. One with a query is not remembered: it may hold a key."""
+
+    def __missing__(self, uri: bytes) -> Original:
+        target = read_target(uri)
+        original = Original(target.path, target.query, upstream_fields(uri).decode("ascii"))
+        if b"?" not in uri and b"#" not in uri and len(uri) <= REMEMBERED_MAX_BYTES:
+            if len(self) >= _ORIGINALS_MAX:
+                self.clear()
+            self[uri] = original
+        return original
 
 
-_recall_original = functools.lru_cache(maxsize=4096)(_read_original)
+_ORIGINALS = _Originals()
 
 
 def upstream_fields(uri: bytes) -> bytes:

@@ -139,6 +139,12 @@ def find_key(headers: Mapping[bytes, bytes], query: str) -> str:
     return ",".join(values)
 
 
+def sources(headers: Mapping[bytes, bytes]) -> tuple[str | None, str | None]:
+    """Return what a request says in `Origin` and `Referer` about the page that it comes from; None where it says nothing."""
+    origin, referer = headers.get(b"origin"), headers.get(b"referer")
+    return origin.decode("latin-1") if origin else None, referer.decode("latin-1") if referer else None
+
+
 def tracking_id(given: bytes, key_prefix: str) -> str:
     """Return the Tracking-ID that a request brings, or a new one when it brings none, a wrong one, or one with a key in it."""
     if not given or not _TRACKING_ID.match(given):

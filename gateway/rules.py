@@ -57,6 +57,8 @@ class Secret:
     key: Key
     number: int
     ends_at: float | None
+    permits: dict[tuple[int, str | None], Any] = field(default_factory=dict, compare=False, repr=False)
+    """What was allowed lately (permits.py): a change of the key makes new secrets, and so begins with none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,6 +139,14 @@ class Rules:
                 return self.find(string)
             return secret
         return None
+
+    def recall(self, string: str) -> Secret | None:
+        """Return the secret of a string with the newest pepper that was asked for before; None when it has to be looked for."""
+        try:
+            secret = self.secrets.get(tokens.digester(self.peppers[0])(string.encode("ascii")))
+        except (UnicodeEncodeError, IndexError):
+            return None
+        return secret if type(secret) is Secret else None
 
     def forget_key(self, key_id: int) -> None:
         """Drop a key and its strings."""

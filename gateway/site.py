@@ -9,16 +9,18 @@ from dataclasses import dataclass
 from http import HTTPStatus
 from typing import cast
 
-from gateway import answers, forward, openapi, outcomes, reports, sample_api, verify
+from gateway import answers, forward, openapi, outcomes, permits, reports, sample_api, verify
 from gateway.answers import Reply
 from gateway.config import Config
+from gateway.forward import Original
 from gateway.later import Later
 from gateway.ledger import Ledger
 from gateway.limiter import Admission, Limiter, Meter
+from gateway.permits import Permit
 from gateway.policy import Policy
 from gateway.redis_limiter import RedisLimiter
 from gateway.reports import Desk, Sealer
-from gateway.requests import BadTarget, Request, Target, find_key, new_tracking_id, read_target, tracking_id
+from gateway.requests import BadTarget, Request, Target, find_key, new_tracking_id, read_target, sources, tracking_id
 from gateway.verdict import Question, Standing, Verdict, decide
 
 Answer = Reply | Awaitable[Reply]
@@ -109,9 +111,43 @@ class Site:
             original = forward.read_original(request.headers)
         except BadTarget as error:
             return self._bad_request(request, str(error))
+        standing = self._policy.standing()
+        if standing is Standing.CURRENT:
+            now_ns = time.time_ns()
+            permit = permits.recall(self._policy.rules, request.headers, original.path, original.query, now_ns / 1e9)
+            if permit is not None:
+                return self._pass_again(request, original, permit, now_ns)
         call = self._make_call(request, original.path, original.query, self._authorise)
         call.upstream = original.upstream
-        return self._judge(call)
+        return self._judge_later(call) if standing is None else self._conclude(call, standing)
+
+    def _pass_again(self, request: Request, original: Original, permit: Permit, now_ns: int) -> Answer:
+        """Answer a request that is like one before, once the limit has said its word."""
+        if self._shared is not None:
+            later = Later()
+            answer = functools.partial(_settle, later, self._pass_or_limit, request, original, permit)
+            self._shared.hit(permit.meter, permit.limit, answer)
+            return later
+        admission = self._limiter.hit(
+            permit.meter, permit.limit, now_us=time.monotonic_ns() // 1000, second=now_ns // 1_000_000_000
+        )
+        return self._pass_or_limit(request, original, permit, admission)
+
+    def _pass_or_limit(self, request: Request, original: Original, permit: Permit, admission: Admission) -> Reply:
+        if admission.is_admitted:
+            given = request.headers.get(b"tracking-id")
+            known_id = tracking_id(given, self._config.key_prefix) if given else new_tracking_id()
+            return self._pass(request, original.upstream, known_id, permit, admission)
+        call = self._make_call(request, original.path, original.query, self._authorise)
+        return self._refuse(call, permit.verdict.limited(), admission)
+
+    def _pass(self, request: Request, upstream: str, known_id: str, permit: Permit, admission: Admission) -> Reply:
+        """Let a proxy's request pass, and note it."""
+        at_us = time.time_ns() // 1000
+        self.counts[outcomes.OK.number] += 1
+        self._ledger.note(permit.group, at_us, admission.demand, request, permit.host, known_id)
+        report = self._sealer.seal(at_us, *permit.place)
+        return answers.pass_on(permit.whose, upstream, known_id, report, admission.remaining)
 
     def _authorize_nginx(self, request: Request, target: Target) -> Answer:
         """Decide like `_authorize`, and answer in the form that nginx's auth_request understands."""
@@ -172,13 +208,8 @@ class Site:
         self, request: Request, path: str, query: str, finish: Callable[[_Call, Verdict, Admission | None], Answer]
     ) -> _Call:
         headers = request.headers
-        origin, referer = headers.get(b"origin"), headers.get(b"referer")
-        question = Question(
-            find_key(headers, query),
-            path,
-            origin=origin.decode("latin-1") if origin else None,
-            referer=referer.decode("latin-1") if referer else None,
-        )
+        origin, referer = sources(headers)
+        question = Question(find_key(headers, query), path, origin=origin, referer=referer)
         given = headers.get(b"tracking-id")
         known_id = tracking_id(given, self._config.key_prefix) if given else new_tracking_id()
         return _Call(request, question, known_id, finish, query)
@@ -256,15 +287,8 @@ class Site:
         secret, product = verdict.secret, verdict.product
         if admission is None or not admission.is_admitted or secret is None or product is None:
             return self._refuse(call, verdict, admission)
-        key = secret.key
-        organization = self._policy.rules.organizations[key.organization_id]
-        at_us = time.time_ns() // 1000
-        self._note(call, verdict, admission, outcomes.OK.status, at_us)
-        report = self._sealer.seal(at_us, key.organization_id, key.id, product.id, secret.number)
-        return answers.pass_on(
-            call.tracking_id, key.public_id, organization.public_id, product.code, call.upstream, report, verdict.limit,
-            admission.remaining,
-        )  # fmt: skip
+        permit = permits.remember(self._policy.rules, verdict, secret, product)
+        return self._pass(call.request, call.upstream, call.tracking_id, permit, admission)
 
     def _tell(self, asked: verify.Asked, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
         """Answer one question of a backend."""
@@ -314,6 +338,23 @@ class Site:
             group = (secret.key.organization_id, secret.key.id, secret.number, product_id, number, status)
         demand = admission.demand if admission else 0
         self._ledger.note(group, at_us, demand, call.request, verdict.host, call.tracking_id)
+
+
+def _settle(
+    later: Later,
+    pass_or_limit: Callable[[Request, Original, Permit, Admission], Reply],
+    request: Request,
+    original: Original,
+    permit: Permit,
+    admission: Admission,
+) -> None:
+    """Settle the answer of a request whose admission is known, unless its client has gone. Never raises."""
+    if later.is_cancelled:
+        return
+    try:
+        later.settle(pass_or_limit(request, original, permit, admission))
+    except Exception as error:
+        later.settle(error)
 
 
 def _finish(later: Later, call: _Call, verdict: Verdict, admission: Admission) -> None:

@@ -3,11 +3,8 @@
 from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
-from django.conf import settings
 from django.contrib.auth.backends import ModelBackend
-from django.utils import translation
 
-from dashboard import words
 from notices import outbox
 
 if TYPE_CHECKING:
@@ -47,11 +44,7 @@ def tell_decided(wish: "QpsRequest", *, by: "User", at: Any = None) -> None:
     person = wish.requested_by
     if person is None or person == by or not person.memberships.filter(organization=wish.key.organization_id).exists():
         return
-    with translation.override(
-        person.language or settings.LANGUAGE_CODE
-    ):  # the mail's, which is not that of who decides
-        decision = words.inside(wish.get_state_display())
-    context = _facts(wish) | {"decision": decision, "note": wish.note}
+    context = _facts(wish) | {"decision": wish.state, "note": wish.note}
     if wish.state == wish.State.APPROVED:
         context["limit"] = wish.requested if wish.granted is None else wish.granted
     elif assigned := wish.key.key_products.filter(product=wish.product).select_related("product").first():

@@ -3,14 +3,17 @@
 from typing import Any
 
 from django.contrib import admin, messages
+from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from procrastinate.contrib.django import admin as jobs_admin
 
 from accounts.audited_admin import ReadOnlyAdmin, person
 from accounts.models import AuditEvent
 from notices import letters, words
-from notices.models import Letter, Notice
+from notices.models import LETTER_STATES, Letter, Notice
 
 # Jobs are no page: what staff need to know about them is the state of the mails.
 admin.site.unregister(jobs_admin.models.ProcrastinateJob)
@@ -27,12 +30,12 @@ STATES = {
 class StateFilter(admin.SimpleListFilter):
     """By what became of the mail."""
 
-    title = "state"
+    title = gettext_lazy("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
         """Return the states."""
-        return [(state, state.capitalize()) for state in STATES]
+        return [(state, str(word).capitalize()) for state, word in LETTER_STATES.items()]
 
     def queryset(self, request: HttpRequest, queryset: QuerySet[Letter]) -> QuerySet[Letter]:
         """Narrow to the chosen one."""
@@ -57,12 +60,12 @@ class LetterAdmin(ReadOnlyAdmin):
         """Whoever may change mails, although nobody edits one."""
         return bool(request.user.has_perm("notices.change_letter"))
 
-    @admin.display(description="state")
+    @admin.display(description=gettext_lazy("state"))
     def state(self, obj: Letter) -> str:
         """What became of it."""
-        return obj.state
+        return str(LETTER_STATES[obj.state])
 
-    @admin.action(description="Send again", permissions=["send"])
+    @admin.action(description=gettext_lazy("Send again"), permissions=["send"])
     def send_again(self, request: HttpRequest, queryset: QuerySet[Letter]) -> None:
         """Give those that failed another chance."""
         again = [letter for letter in queryset if letters.send_again(letter)]
@@ -71,9 +74,10 @@ class LetterAdmin(ReadOnlyAdmin):
                 "letter.sent_again", organization=None, actor=person(request), target=letter, as_staff=True
             )
         if again:
-            messages.success(request, f"Mails that are sent again: {len(again):,}.")
+            messages.success(request, _("Mails that are sent again: %(number)s.") % {"number": intcomma(len(again))})
         if rest := queryset.count() - len(again):
-            messages.warning(request, f"Mails that have not failed, or whose words are erased: {rest:,}.")
+            said = _("Mails that have not failed, or whose words are erased: %(number)s.")
+            messages.warning(request, said % {"number": intcomma(rest)})
 
 
 @admin.register(Notice)
@@ -84,24 +88,24 @@ class NoticeAdmin(ReadOnlyAdmin):
     list_filter = ("kind", ("read_at", admin.EmptyFieldListFilter))
     list_select_related = ("person", "organization", "letter")
     search_fields = ("=public_id", "=about", "person__email", "email", "organization__name")
-    search_help_text = "ID of the notice or of what it is about, e-mail, organisation"
+    search_help_text = gettext_lazy("ID of the notice or of what it is about, e-mail, organisation")
     ordering = ("-pk",)
     fields = (
         "public_id", "created_at", "kind", "title", "reader", "organization", "about", "read_at", "digest_due_at", "mail_state",
         "letter",
     )  # fmt: skip
 
-    @admin.display(description="title")
+    @admin.display(description=gettext_lazy("title"))
     def title(self, obj: Notice) -> str:
         """As the person reads it."""
         return words.title(obj)
 
-    @admin.display(description="reader", ordering="person__email")
+    @admin.display(description=gettext_lazy("reader"), ordering="person__email")
     def reader(self, obj: Notice) -> str:
         """Who is told."""
         return obj.person.email if obj.person else obj.email
 
-    @admin.display(description="mail")
+    @admin.display(description=gettext_lazy("mail"))
     def mail_state(self, obj: Notice) -> str:
         """What became of its mail."""
         return obj.mail_state

@@ -23,8 +23,8 @@ class ChoicesForm(forms.Form):
         chosen = dict(Preference.objects.filter(person=person).values_list("group", "mail"))
         for group in groups_of(person):
             self.fields[group.code] = forms.ChoiceField(
-                label=group.name,
-                help_text=group.explanation,
+                label=str(group.name),
+                help_text=str(group.explanation),
                 choices=[(mail.value, word) for mail, word in MAIL_WORDS.items()],
                 initial=chosen.get(group.code, group.default.value),
                 widget=forms.RadioSelect,

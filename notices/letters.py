@@ -9,8 +9,10 @@ from django.conf import settings
 from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
 from django.template.loader import render_to_string
-from django.utils import timezone
+from django.utils import timezone, translation
+from django.utils.translation import ngettext
 
+from dashboard import languages
 from notices import outbox, words
 from notices.kinds import Audience
 from notices.models import Letter, Notice
@@ -46,27 +48,38 @@ def send(public_id: str) -> dt.timedelta | None:
 
 
 def compose(letter: Letter) -> EmailMultiAlternatives | None:
-    """Return the mail; none when nobody is left to tell."""
+    """Return the mail, in its reader's language; none when nobody is left to tell."""
     message = EmailMultiAlternatives(letter.subject, letter.text, to=[letter.to], headers=_headers(letter))
-    html = letter.html
-    if not letter.text:
-        notices = list(letter.notices.select_related("organization", "person"))
-        tellings = [words.tell(notice) for notice in notices if may_read(notice)]
-        if not tellings:
-            return None
-        message.subject = (
-            tellings[0].title if len(tellings) == 1 else f"{len(tellings)} notices from {settings.BRAND_NAME}"
-        )
-        context: dict[str, Any] = {
-            "subject": message.subject,
-            "tellings": tellings,
-            "dashboard_url": settings.DASHBOARD_URL,
-            "may_choose": any(notice.person and not notice.kind_of.group.is_mandatory for notice in notices),
-        }
-        message.body = render_to_string("notices/mail/letter.txt", context).strip() + "\n"
-        html = render_to_string("notices/mail/letter.html", context)
-        if person := notices[0].person:
-            message.to = [person.email]
+    if letter.text:  # words of its own, which were written in the reader's language
+        return _with_html(message, letter.html)
+    notices = list(letter.notices.select_related("organization", "person"))
+    readable = [notice for notice in notices if may_read(notice)]
+    if not readable:
+        return None
+    person = notices[0].person
+    if person:
+        message.to = [person.email]
+    with translation.override(languages.of(person)):
+        return _tell(message, readable)
+
+
+def _tell(message: EmailMultiAlternatives, notices: list[Notice]) -> EmailMultiAlternatives:
+    """Put notices into a mail, in the language that is active."""
+    tellings = [words.tell(notice) for notice in notices]
+    several = ngettext("%(number)d notices from %(brand)s", "%(number)d notices from %(brand)s", len(tellings))
+    counted = several % {"number": len(tellings), "brand": settings.BRAND_NAME}
+    message.subject = tellings[0].title if len(tellings) == 1 else counted
+    context: dict[str, Any] = {
+        "subject": message.subject,
+        "tellings": tellings,
+        "dashboard_url": settings.DASHBOARD_URL,
+        "may_choose": any(notice.person and not notice.kind_of.group.is_mandatory for notice in notices),
+    }
+    message.body = render_to_string("notices/mail/letter.txt", context).strip() + "\n"
+    return _with_html(message, render_to_string("notices/mail/letter.html", context))
+
+
+def _with_html(message: EmailMultiAlternatives, html: str) -> EmailMultiAlternatives:
     if html:
         message.attach_alternative(html, "text/html")
     return message

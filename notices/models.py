@@ -5,6 +5,8 @@ from typing import TYPE_CHECKING, ClassVar, Self
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from dashboard import public_ids
 from notices.kinds import GROUPS, KINDS, MAIL_WORDS, STAFF_KINDS, Kind, Mail
@@ -23,6 +25,16 @@ def make_letter_id() -> str:
     return public_ids.make("ltr")
 
 
+LETTER_STATES = {
+    "waiting": pgettext_lazy("state of a mail", "waiting"),
+    "retrying": pgettext_lazy("state of a mail", "retrying"),
+    "sent": pgettext_lazy("state of a mail", "sent"),
+    "failed": pgettext_lazy("state of a mail", "failed"),
+    "dropped": pgettext_lazy("state of a mail", "dropped"),
+}
+"""What can become of a mail, in words."""
+
+
 class Letter(models.Model):
     """A mail that goes out, with its fate. It carries notices, or words of its own that are erased when it has ended.
 
@@ -36,13 +48,13 @@ class Letter(models.Model):
     html = models.TextField(blank=True)
     created_at = models.DateTimeField(default=timezone.now, db_index=True)
     attempts = models.PositiveSmallIntegerField(default=0)
-    error = models.CharField("last error", max_length=300, blank=True)
+    error = models.CharField(gettext_lazy("last error"), max_length=300, blank=True)
     sent_at = models.DateTimeField(null=True)
     failed_at = models.DateTimeField(null=True)
     dropped_at = models.DateTimeField(null=True)
 
     class Meta:
-        verbose_name = "mail"
+        verbose_name = gettext_lazy("mail")
         ordering: ClassVar[list[str]] = ["-pk"]
 
     def __str__(self) -> str:
@@ -50,7 +62,7 @@ class Letter(models.Model):
 
     @property
     def state(self) -> str:
-        """What became of it, in a word."""
+        """What became of it: a key of LETTER_STATES."""
         if self.sent_at:
             return "sent"
         if self.failed_at:
@@ -90,9 +102,9 @@ class Notice(models.Model):
         "accounts.Organization", null=True, on_delete=models.CASCADE, related_name="notices"
     )
     person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="notices")
-    email = models.EmailField(blank=True, help_text="Of somebody who has no account yet.")
+    email = models.EmailField(blank=True, help_text=gettext_lazy("Of somebody who has no account yet."))
     kind = models.CharField(max_length=40)
-    about = models.CharField(max_length=24, blank=True, help_text="The ID of what it is about.")
+    about = models.CharField(max_length=24, blank=True, help_text=gettext_lazy("The ID of what it is about."))
     context = models.JSONField(default=dict)
     once = models.CharField(max_length=100, blank=True, editable=False)
     link = models.TextField(blank=True, editable=False)
@@ -129,8 +141,8 @@ class Notice(models.Model):
     def mail_state(self) -> str:
         """What became of its mail, in a word."""
         if self.letter:
-            return self.letter.state
-        return "waits for the digest" if self.digest_due_at else "not by mail"
+            return str(LETTER_STATES[self.letter.state])
+        return _("waits for the digest") if self.digest_due_at else _("not by mail")
 
     def mark_read(self) -> None:
         """Note that the person has seen it; a second time changes nothing."""

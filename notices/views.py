@@ -5,6 +5,7 @@ from django.core.paginator import Paginator
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.utils import timezone
+from django.utils.translation import gettext as _
 
 from accounts import middleware
 from accounts.requests import PersonRequest
@@ -50,7 +51,7 @@ def choices(request: PersonRequest) -> HttpResponse:
     form = ChoicesForm(request.POST if request.method == "POST" else None, person=request.user)
     if form.is_valid():
         form.save()
-        messages.success(request, "Your choices are kept.")
+        messages.success(request, _("Your choices are kept."))
         return redirect("notices:choices")
     status = 422 if form.is_bound else 200
     return render(request, "notices/choices.html", {"tab": "notices", "form": form}, status=status)

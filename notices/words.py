@@ -9,10 +9,13 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format
+from django.utils.formats import date_format, number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import pgettext
 
-from notices.kinds import Kind
+from notices.kinds import Kind, Words
 from notices.models import Notice
+from notices.sayings import say
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,9 +31,9 @@ class Telling:
 def tell(notice: Notice) -> Telling:
     """Return a notice as a person reads it. Text that comes from people stays text: whoever shows it escapes it."""
     kind, values = notice.kind_of, _values(notice)
-    facts = [(label, _fill(text, values)) for label, text in kind.facts]
+    facts = [(str(label), _fill(text, values)) for label, text in kind.facts]
     if notice.organization:
-        facts.append(("Organisation", notice.organization.name))
+        facts.append((_("Organisation"), notice.organization.name))
     return Telling(
         title=title(notice, values),
         paragraphs=tuple(text for part in kind.paragraphs if (text := _fill(part, values))),
@@ -56,18 +59,29 @@ def _values(notice: Notice) -> dict[str, Any]:
         "about": notice.about,
         "brand": settings.BRAND_NAME,
         "support_email": settings.SUPPORT_EMAIL,
-        **notice.context,
+        **{name: say(name, value) for name, value in notice.context.items()},
     }
     for name, value in values.items():
         if name.endswith("_at") and value:
             moment = timezone.localtime(dt.datetime.fromisoformat(value), zone)
-            values[name] = date_format(moment, "j F Y, H:i e")
+            values[name] = date_format(moment, pgettext("date format", "j F Y, H:i e"))
+        elif isinstance(value, int):
+            values[name] = Count(value)
     return values
 
 
-def _fill(text: str, values: dict[str, Any], *, whole: bool = False) -> str:
+class Count(int):
+    """A number that texts show with its thousands parted as the reader's language has it: `{requests:,}`."""
+
+    def __format__(self, wanted: str) -> str:
+        """Return it in the wanted form."""
+        return str(number_format(self, force_grouping=True)) if wanted == "," else super().__format__(wanted)
+
+
+def _fill(text: Words, values: dict[str, Any], *, whole: bool = False) -> str:
     """Put values into a text; empty when one of them is missing, unless the text is needed as a whole."""
-    names = [name for _, name, _, _ in Formatter().parse(text) if name]
+    text = str(text)
+    names = [name for _before, name, _form, _conversion in Formatter().parse(text) if name]
     missing = [name for name in names if values.get(name) in (None, "")]
     if missing and not whole:
         return ""

@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
 
 from analytics.models import RequestRecord
 from keys.models import ApiKey
@@ -10,17 +11,17 @@ from support import lines
 from support.lines import HistoryLine, RequestLine
 
 RULES = (
-    ("missing_key", "A key is sent"),
-    ("malformed_key", "Its checksum is right"),
-    ("unknown_key", "It is known"),
-    ("deleted_key", "The key is not deleted"),
-    ("expired_key", "Key and string have not expired"),
-    ("disabled_key", "The key is not disabled"),
-    ("suspended", "The organisation is not suspended"),
-    ("no_such_route", "The path belongs to a product"),
-    ("product_not_allowed", "The product is assigned to the key"),
-    ("domain_not_allowed", "The domain is allowed"),
-    ("over_qps", "The QPS limit is kept"),
+    ("missing_key", _("A key is sent")),
+    ("malformed_key", _("Its checksum is right")),
+    ("unknown_key", _("It is known")),
+    ("deleted_key", _("The key is not deleted")),
+    ("expired_key", _("Key and string have not expired")),
+    ("disabled_key", _("The key is not disabled")),
+    ("suspended", _("The organisation is not suspended")),
+    ("no_such_route", _("The path belongs to a product")),
+    ("product_not_allowed", _("The product is assigned to the key")),
+    ("domain_not_allowed", _("The domain is allowed")),
+    ("over_qps", _("The QPS limit is kept")),
 )
 """Outcome of the rule, and what it asks; in the order of gateway/verdict.py."""
 
@@ -62,13 +63,13 @@ def traces(tracking_id: str) -> tuple[Trace, ...]:
 def _checks(outcome: str) -> tuple[Check, ...]:
     """Say of each rule whether it was passed. An outcome that no rule gives, such as of a gateway that is not ready, has none."""
     if outcome == "ok":
-        return tuple(Check(words, "passed") for _, words in RULES)
-    codes = [code for code, _ in RULES]
+        return tuple(Check(str(words), "passed") for _code, words in RULES)
+    codes = [code for code, _words in RULES]
     if outcome not in codes:
         return ()
     place = codes.index(outcome)
     states = ["passed"] * place + ["refused"] + ["unasked"] * (len(RULES) - place - 1)
-    return tuple(Check(words, state) for (_, words), state in zip(RULES, states, strict=True))
+    return tuple(Check(str(words), state) for (_code, words), state in zip(RULES, states, strict=True))
 
 
 def _changes_since(key: ApiKey, record: RequestRecord) -> tuple[HistoryLine, ...]:

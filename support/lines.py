@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
+from django.utils.translation import gettext as _
 
 from accounts.models import AuditEvent, Membership, Organization, User
 from accounts.stories import Story, tell
@@ -176,7 +177,7 @@ def _request_line(row: RequestRecord, products: dict[int, str], named: dict[int,
         at=row.at,
         tracking_id=row.tracking_id,
         outcome=row.outcome,
-        words=reason.words if reason else "Answered",
+        words=reason.words if reason else _("Answered"),
         advice=reason.advice if reason else "",
         is_refused=row.outcome != "ok",
         status=row.status,

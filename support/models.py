@@ -5,6 +5,8 @@ from typing import Any
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models import AuditEvent, User
 
@@ -24,12 +26,12 @@ class SupportNote(models.Model):
     created_at = models.DateTimeField(default=timezone.now)
 
     class Meta:
-        verbose_name = "note"
+        verbose_name = gettext_lazy("note")
         ordering = ["-created_at", "-pk"]
         indexes = [models.Index(fields=["about", "-created_at"], name="notes_about")]
 
     def __str__(self) -> str:
-        return f"Note about {self.about}"
+        return _("Note about %(about)s") % {"about": self.about}
 
     @classmethod
     def write(cls, *, target: Any, text: str, by: User) -> "SupportNote":

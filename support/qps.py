@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from django.core.paginator import Page, Paginator
 from django.db.models import OuterRef, QuerySet, Subquery
 from django.db.models.functions import Coalesce
+from django.utils.translation import gettext as _
 
 from analytics import peaks, sizing
 from analytics.peaks import Peaks
@@ -66,7 +67,7 @@ def decision_page(wish: QpsRequest) -> DecisionPage:
     pair = (wish.key_id, wish.product_id)
     found = peaks.peaks_of([pair]).get(pair)
     recommended = sizing.recommend(found)
-    levels = {"Limit now": limit, "Asked": wish.requested, "Recommended": recommended}
+    levels = {_("Limit now"): limit, _("Asked"): wish.requested, _("Recommended"): recommended}
     known = {word: qps for word, qps in levels.items() if qps is not None}
     estimates = sizing.estimates(*pair, known.values())
     others = wish.key.qps_requests.exclude(pk=wish.pk).select_related("product", "decided_by")[:SHOWN_DECIDED]

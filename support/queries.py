@@ -111,7 +111,7 @@ class PersonPage:
     person: User
     memberships: tuple[Membership, ...]
     addresses: tuple[EmailAddress, ...]
-    factors: dict[str, int]
+    factors: tuple[str, ...]
     sign_ins: int
     events: tuple[HistoryLine, ...]
 

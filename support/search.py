@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from django.db.models import QuerySet
 from django.db.models.functions import Lower
+from django.utils.translation import gettext as _
 
 from accounts.models import Organization, User
 from accounts.models.user import LOWER_NAME
@@ -84,15 +85,15 @@ def search(text: str) -> Found:
     if (found := _by_id(text)) and (found.total or _HAS_PREFIX.match(text)):
         return found
     if "@" in text:
-        return _shown("an e-mail address", text, people=_people_by_address(text))
+        return _shown(_("an e-mail address"), text, people=_people_by_address(text))
     begins, ends = lookup.split_hint(text)
     if "…" in text or ".." in text:
-        return _shown("a hint", f"{begins}…{ends}", keys=_keys(text))
+        return _shown(_("a hint"), f"{begins}…{ends}", keys=_keys(text))
     records = RequestRecord.objects.none()
     if _TRACKING_ID.match(text):
         records = RequestRecord.objects.filter(tracking_id=text).order_by("-at")[:SHOWN]
     return _shown(
-        "a domain or a name" if lookup.read_domain(text) else "a name, a hint or a Tracking-ID",
+        _("a domain or a name") if lookup.read_domain(text) else _("a name, a hint or a Tracking-ID"),
         text,
         people=_people(text),
         organizations=_organizations(text),
@@ -130,7 +131,7 @@ def _by_id(text: str) -> Found | None:
         term = wish or term
     if not term:
         return None
-    return Found("an ID", term if keys or organizations or wish else "", (), organizations, keys, (), wish)
+    return Found(_("an ID"), term if keys or organizations or wish else "", (), organizations, keys, (), wish)
 
 
 def _people_by_address(text: str) -> tuple[PersonLine, ...]:

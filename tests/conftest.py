@@ -5,15 +5,11 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from django.test import Client
+from django.db import connection, transaction
+from django.test import Client, TransactionTestCase
 
 from tests import factories
 from tests.page import Browser
-
-JOB_TABLES = (
-    "procrastinate_jobs", "procrastinate_events", "procrastinate_workers", "procrastinate_periodic_defers",
-)  # fmt: skip
-"""Not managed by Django, which therefore does not flush them."""
 
 pytest_plugins = ["tests.demo.running"]
 
@@ -37,15 +33,24 @@ def _fast_passwords(django_db_setup):
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _flush_keeps_what_migrations_made(django_db_setup):
-    """Tests that commit empty the tables behind them: all but the catalogue, and in spite of the audit log's guard."""
-    from django.db.backends.postgresql.operations import DatabaseOperations
+def _emptying_keeps_what_migrations_made(django_db_setup, django_db_blocker):
+    """Tests that commit empty the tables behind them: all but the catalogue, and in spite of the audit log's guard.
 
-    def sql_flush(self, style, tables, *, reset_sequences=False, allow_cascade=False):
-        names = ", ".join(self.quote_name(table) for table in (*tables, *JOB_TABLES) if table not in KEPT_TABLES)
-        return ["SET LOCAL session_replication_role = replica", f"TRUNCATE {names} CASCADE"] if names else []
+    Few tables have rows then, and to delete these takes a twentieth of what TRUNCATE takes for all tables.
+    """
+    with django_db_blocker.unblock():
+        tables = [table for table in connection.introspection.table_names() if table not in KEPT_TABLES]
+    quoted = [connection.ops.quote_name(table) for table in tables]
+    filled = " UNION ALL ".join(f"(SELECT '{name}' FROM {name} LIMIT 1)" for name in quoted)
 
-    DatabaseOperations.sql_flush = sql_flush
+    def empty(self):
+        with transaction.atomic(), connection.cursor() as cursor:
+            cursor.execute("SET LOCAL session_replication_role = replica")  # no triggers, no foreign keys
+            cursor.execute(filled)
+            for (name,) in cursor.fetchall():
+                cursor.execute(f"DELETE FROM {name}")
+
+    TransactionTestCase._fixture_teardown = empty
 
 
 @pytest.fixture

@@ -1,7 +1,12 @@
 """A pytest plugin that is there before the settings are read: a data folder and a PostgreSQL for this run alone."""
 
 import os
+import sys
 import tempfile
+
+# Nearly two hundred processes are started from here: each would compile the whole project anew, and each worker all tests.
+sys.dont_write_bytecode = False
+os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
 
 if "LATCHKEY_TEST_RUN" not in os.environ:  # workers inherit what the first process made
     os.environ["LATCHKEY_TEST_RUN"] = "1"
@@ -11,6 +16,13 @@ if "LATCHKEY_TEST_RUN" not in os.environ:  # workers inherit what the first proc
     os.environ["DATABASE_POOL_SIZE"] = "30"  # for tests with many threads
     os.environ["EMAIL_URL"] = "memorymail://"
 
+    import psycopg
+
     from dashboard import postgres
 
-    postgres.provide()
+    if "DATABASE_URL" not in os.environ:
+        postgres.provide()
+        with psycopg.connect(os.environ["DATABASE_URL"], autocommit=True) as connection:
+            for name in ("fsync", "synchronous_commit", "full_page_writes"):  # this data need not survive the machine
+                connection.execute(f"ALTER SYSTEM SET {name} = off")
+            connection.execute("SELECT pg_reload_conf()")

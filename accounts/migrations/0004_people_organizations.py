@@ -25,7 +25,8 @@ def public_id(**options):
 class Migration(migrations.Migration):
     dependencies = [("accounts", "0003_words")]
     operations = [
-        migrations.AddField("membership", "public_id", public_id(null=True)),
+        # Without default: PostgreSQL would give one and the same ID to all that exist.
+        migrations.AddField("membership", "public_id", models.CharField(max_length=24, editable=False, null=True)),
         migrations.RunPython(give_ids, migrations.RunPython.noop),
         migrations.AlterField("membership", "public_id", public_id(unique=True)),
         migrations.AddField("organization", "deleted_at", models.DateTimeField(blank=True, editable=False, null=True)),

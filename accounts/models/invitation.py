@@ -11,6 +11,8 @@ from django.conf import settings
 from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models.audit import AuditEvent, Target
 from accounts.models.membership import Membership, Role, check_may_manage
@@ -24,7 +26,7 @@ if TYPE_CHECKING:
 
 LIFETIME = dt.timedelta(days=7)
 LinkTo = Callable[[str], str]
-DEAD = "This invitation does not work any more."
+DEAD = gettext_lazy("This invitation does not work any more.")
 
 
 def make_invitation_id() -> str:
@@ -50,7 +52,7 @@ class Invitation(models.Model):
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_invitation_id, editable=False)
     organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="invitations")
-    email = models.EmailField("e-mail address")
+    email = models.EmailField(gettext_lazy("e-mail address"))
     role = models.CharField(max_length=20, choices=Role, default=Role.DEVELOPER)
     token_digest = models.CharField(max_length=64, unique=True, editable=False)
     invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
@@ -90,10 +92,12 @@ class Invitation(models.Model):
             organization.lock()
             check_may_manage(organization.role_of(by), role)
             if organization.memberships.filter(user__email__iexact=email).exists():
-                raise Refusal(f"{email} is a member already.")
+                raise Refusal(_("%(email)s is a member already.") % {"email": email})
             earlier = organization.invitations.pending().filter(email__iexact=email).first()
             if earlier is not None and not earlier.is_expired:
-                raise Refusal(f"{email} is invited already. Send that invitation again, or withdraw it.")
+                raise Refusal(
+                    _("%(email)s is invited already. Send that invitation again, or withdraw it.") % {"email": email}
+                )
             cls._check_hour(organization)
             if earlier is not None:
                 earlier.end(by=by)
@@ -141,12 +145,13 @@ class Invitation(models.Model):
             organization = self.organization.lock()
             fresh = Invitation.objects.get(pk=self.pk)
             if not fresh.works(token) or organization.deleted_at is not None:
-                raise Refusal(DEAD)
+                raise Refusal(str(DEAD))
             if not by.has_confirmed(fresh.email):
                 raise Refusal(
-                    f"This invitation is for {fresh.email}, which is not the confirmed address of your account."
+                    _("This invitation is for %(email)s, which is not the confirmed address of your account.")
+                    % {"email": fresh.email}
                 )
-            membership, _ = Membership.objects.get_or_create(
+            membership, _made = Membership.objects.get_or_create(
                 user=by, organization=organization, defaults={"role": fresh.role}
             )
             fresh.accepted_at, fresh.accepted_by = timezone.now(), by
@@ -158,6 +163,11 @@ class Invitation(models.Model):
         """Whether this link can be accepted now."""
         is_pending = self.accepted_at is None and self.withdrawn_at is None
         return is_pending and not self.is_expired and secrets.compare_digest(self.token_digest, digest_of(token))
+
+    @property
+    def said_role(self) -> str:
+        """The role inside a sentence."""
+        return Role(self.role).said
 
     @property
     def is_expired(self) -> bool:
@@ -172,9 +182,9 @@ class Invitation(models.Model):
             self.refresh_from_db()
             check_may_manage(self.organization.role_of(by), self.role)
             if self.accepted_at is not None:
-                raise Refusal(f"{self.email} has accepted meanwhile.")
+                raise Refusal(_("%(email)s has accepted meanwhile.") % {"email": self.email})
             if self.withdrawn_at is not None:
-                raise Refusal("This invitation was withdrawn meanwhile.")
+                raise Refusal(_("This invitation was withdrawn meanwhile."))
             yield
 
     @staticmethod
@@ -182,13 +192,13 @@ class Invitation(models.Model):
         since = timezone.now() - dt.timedelta(hours=1)
         sent = organization.audit_events.filter(verb__in=["invitation.sent", "invitation.resent"], at__gt=since)
         if sent.count() >= settings.INVITATIONS_PER_HOUR:
-            raise Refusal("Your organisation sent many invitations in the last hour. Try again later.")
+            raise Refusal(_("Your organisation sent many invitations in the last hour. Try again later."))
 
     def _post(self, link: str, by: User) -> None:
         context = {
             "organization": str(self.organization),
             "invited_by": f"{by.label} ({by.email})",
-            "role": self.get_role_display().lower(),
+            "role": self.role,
             "expires_at": self.expires_at.isoformat(),
         }
         outbox.post(

@@ -6,24 +6,45 @@ from typing import Self
 
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, gettext_noop, pgettext_lazy
 
 from accounts.models.audit import AuditEvent, Target
 from accounts.models.user import User
 from dashboard import public_ids
 from keys.refusals import Refusal
 from notices import outbox
+from notices.sayings import Saying, saying
 
-NO_LONGER = "This person is no longer a member."
-LAST_OWNER = "An organisation has at least one owner. Make somebody else an owner first."
+NO_LONGER = gettext_lazy("This person is no longer a member.")
+LAST_OWNER = gettext_lazy("An organisation has at least one owner. Make somebody else an owner first.")
 
 
 class Role(models.TextChoices):
     """What a member may do."""
 
-    OWNER = "owner", "Owner"
-    ADMIN = "admin", "Admin"
-    DEVELOPER = "developer", "Developer"
-    VIEWER = "viewer", "Viewer"
+    OWNER = "owner", gettext_lazy("Owner")
+    ADMIN = "admin", gettext_lazy("Admin")
+    DEVELOPER = "developer", gettext_lazy("Developer")
+    VIEWER = "viewer", gettext_lazy("Viewer")
+
+    @property
+    def said(self) -> str:
+        """The role inside a sentence."""
+        return str(_SAID[self])
+
+
+_SAID = {
+    Role.OWNER: pgettext_lazy("role in a sentence", "owner"),
+    Role.ADMIN: pgettext_lazy("role in a sentence", "admin"),
+    Role.DEVELOPER: pgettext_lazy("role in a sentence", "developer"),
+    Role.VIEWER: pgettext_lazy("role in a sentence", "viewer"),
+}
+
+
+def said_role(code: str) -> str:
+    """Return a role inside a sentence by the code that logs and notices keep of it."""
+    return Role(code).said if code in Role.values else code
 
 
 MANAGERS = (Role.OWNER, Role.ADMIN)
@@ -38,9 +59,9 @@ def make_membership_id() -> str:
 def check_may_manage(role: str, *touched: str) -> None:
     """Raise Refusal unless somebody with this role may give or take the roles that are touched."""
     if role not in MANAGERS:
-        raise Refusal("Only owners and admins manage members.")
+        raise Refusal(_("Only owners and admins manage members."))
     if role != Role.OWNER and Role.OWNER in touched:
-        raise Refusal("Only owners change owners, or make somebody an owner.")
+        raise Refusal(_("Only owners change owners, or make somebody an owner."))
 
 
 class MembershipQuerySet(models.QuerySet["Membership"]):
@@ -67,7 +88,13 @@ class Membership(models.Model):
         constraints = [models.UniqueConstraint(fields=["user", "organization"], name="one_membership_per_person")]
 
     def __str__(self) -> str:
-        return f"{self.user}, {self.get_role_display().lower()} of {self.organization}"
+        names = {"person": self.user, "role": self.said_role, "organization": self.organization}
+        return _("%(person)s, %(role)s of %(organization)s") % names
+
+    @property
+    def said_role(self) -> str:
+        """The role inside a sentence."""
+        return Role(self.role).said
 
     def change_role(self, *, by: User, role: str) -> None:
         """Give the person another role. Raises Refusal to who may not, and for the last owner. Safe to repeat."""
@@ -81,7 +108,8 @@ class Membership(models.Model):
             self.save(update_fields=["role"])
             self._end_invitations(by)
             self._record("member.role_changed", by, before={"role": before}, after={"role": role})
-            self._tell(f"{by.label} changed it. It was {Role(before).label.lower()} before.")
+            changed = gettext_noop("%(person)s changed it. It was %(old_role)s before.")
+            self._tell(saying(changed, person=by.label, old_role=before))
 
     def remove(self, *, by: User) -> None:
         """End the membership of somebody else. Raises Refusal to who may not, and for the last owner."""
@@ -98,17 +126,18 @@ class Membership(models.Model):
         """Make another member the owner and become an admin, in one step. Raises Refusal unless this is an owner's."""
         with self._locked():
             if self.role != Role.OWNER:
-                raise Refusal("Only an owner hands the organisation over.")
+                raise Refusal(_("Only an owner hands the organisation over."))
             heir = self.organization.memberships.filter(pk=to.pk).select_related("user").first()
             if heir is None:
-                raise Refusal(NO_LONGER)
+                raise Refusal(str(NO_LONGER))
             if heir.pk == self.pk:
-                raise Refusal("You are the owner already.")
+                raise Refusal(_("You are the owner already."))
             before = heir.role
             heir.role, self.role = Role.OWNER, Role.ADMIN
             heir.save(update_fields=["role"])
             self.save(update_fields=["role"])
-            heir._tell(f"{self.user.label} handed the organisation over to you.")
+            handed_over = gettext_noop("%(person)s handed the organisation over to you.")
+            heir._tell(saying(handed_over, person=self.user.label))
             heir._record("organization.handed_over", self.user, before={"role": before}, after={"role": heir.role})
 
     # Within -----------------------------------------------------------------------------------------------------------
@@ -119,13 +148,13 @@ class Membership(models.Model):
             self.organization.lock()
             role = Membership.objects.filter(pk=self.pk).values_list("role", flat=True).first()
             if role is None:
-                raise Refusal(NO_LONGER)
+                raise Refusal(str(NO_LONGER))
             self.role = role
             yield
 
     def _check_not_last_owner(self) -> None:
         if not self.organization.memberships.filter(role=Role.OWNER).exclude(pk=self.pk).exists():
-            raise Refusal(LAST_OWNER)
+            raise Refusal(str(LAST_OWNER))
 
     def _end(self, verb: str, by: User) -> None:
         if self.role == Role.OWNER:
@@ -141,9 +170,9 @@ class Membership(models.Model):
             if self.role not in MANAGERS or (invitation.role == Role.OWNER and self.role != Role.OWNER):
                 invitation.end(by=by)
 
-    def _tell(self, details: str) -> None:
-        what = f"Your role in {self.organization} is {self.get_role_display().lower()} now"
-        context = {"what": what, "details": details}
+    def _tell(self, details: Saying) -> None:
+        what = gettext_noop("Your role in %(organization)s is %(role)s now")
+        context = {"what": saying(what, organization=str(self.organization), role=self.role), "details": details}
         outbox.post("organization.changed", organization=self.organization, people=[self.user], context=context)
 
     def _record(self, verb: str, by: User, **details: dict[str, str]) -> None:

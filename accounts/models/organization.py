@@ -11,6 +11,8 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.text import slugify
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.models.audit import AuditEvent
 from accounts.models.membership import Membership, Role
@@ -45,7 +47,7 @@ def make_organization_id() -> str:
 def check_time_zone(name: str) -> None:
     """Refuse a name that is no IANA time zone."""
     if name not in zoneinfo.available_timezones():
-        raise ValidationError("“%(name)s” is not a time zone such as Europe/Amsterdam.", params={"name": name})
+        raise ValidationError(_("“%(name)s” is not a time zone such as Europe/Amsterdam."), params={"name": name})
 
 
 class OrganizationQuerySet(models.QuerySet["Organization"]):
@@ -87,15 +89,17 @@ class Organization(SignInPolicy):
     deleted_by = models.ForeignKey(
         User, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
-    key_life_days = models.PositiveSmallIntegerField("longest life of a key in days", null=True, blank=True)
-    shows_secrets_once = models.BooleanField("keys are shown only once", default=False, db_default=False)
+    key_life_days = models.PositiveSmallIntegerField(
+        gettext_lazy("longest life of a key in days"), null=True, blank=True
+    )
+    shows_secrets_once = models.BooleanField(gettext_lazy("keys are shown only once"), default=False, db_default=False)
     created_at = models.DateTimeField(default=timezone.now, editable=False)
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")
 
     objects = OrganizationQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "organisation"
+        verbose_name = gettext_lazy("organisation")
         ordering = ["name", "pk"]
         constraints = [
             models.CheckConstraint(
@@ -114,7 +118,10 @@ class Organization(SignInPolicy):
         """Make an organisation with its owner. Raises Refusal for who owns very many."""
         at = at or timezone.now()
         if owner.memberships.kept().filter(role=Role.OWNER).count() >= OWNED_MOST:
-            raise Refusal(f"You own {OWNED_MOST} organisations. Delete one, or hand one over, to create another.")
+            raise Refusal(
+                _("You own %(number)d organisations. Delete one, or hand one over, to create another.")
+                % {"number": OWNED_MOST}
+            )
         with transaction.atomic():
             organization = cls(name=name, plan=plan, time_zone=time_zone, created_at=at)
             organization.slug = f"{slugify(name)[:70] or 'organisation'}-{organization.public_id[-6:].lower()}"
@@ -149,11 +156,11 @@ class Organization(SignInPolicy):
         with transaction.atomic():
             locked = self.lock()
             if locked.role_of(by) != Role.OWNER:
-                raise Refusal("Only owners delete an organisation or bring it back.")
+                raise Refusal(_("Only owners delete an organisation or bring it back."))
             if (locked.deleted_at is None) == (at is None):
                 return
             if locked.deleted_at is not None and locked.deleted_at <= timezone.now() - UNDO:
-                raise Refusal("The 30 days are over.")
+                raise Refusal(_("The 30 days are over."))
             self.deleted_at, self.deleted_by = at, by if at else None
             self.save(update_fields=["deleted_at", "deleted_by"])
             AuditEvent.record(verb, organization=self, actor=by, target=self)

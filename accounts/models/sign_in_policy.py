@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Any, cast
 from django.contrib.postgres.fields import ArrayField
 from django.db import models, transaction
 from django.utils import timezone
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, pgettext_lazy
 
 from accounts.models.audit import AuditEvent
 from accounts.models.user import User
@@ -18,10 +20,23 @@ if TYPE_CHECKING:
 class Sensitive(models.TextChoices):
     """What an organisation may want a recent sign-in for."""
 
-    COPY = "copy", "Copying keys"
-    ROTATE = "rotate", "Rotating keys and retiring old strings"
-    DELETE = "delete", "Deleting keys and the organisation"
-    MEMBERS = "members", "Inviting, changing and removing members, and handing over"
+    COPY = "copy", gettext_lazy("Copying keys")
+    ROTATE = "rotate", gettext_lazy("Rotating keys and retiring old strings")
+    DELETE = "delete", gettext_lazy("Deleting keys and the organisation")
+    MEMBERS = "members", gettext_lazy("Inviting, changing and removing members, and handing over")
+
+    @property
+    def said(self) -> str:
+        """The action inside a list of them."""
+        return str(_SAID[self])
+
+
+_SAID = {
+    Sensitive.COPY: pgettext_lazy("in a list", "copying keys"),
+    Sensitive.ROTATE: pgettext_lazy("in a list", "rotating keys and retiring old strings"),
+    Sensitive.DELETE: pgettext_lazy("in a list", "deleting keys and the organisation"),
+    Sensitive.MEMBERS: pgettext_lazy("in a list", "inviting, changing and removing members, and handing over"),
+}
 
 
 class SignInPolicy(models.Model):
@@ -63,9 +78,9 @@ class SignInPolicy(models.Model):
             locked = type(self)._default_manager.select_for_update(no_key=True).get(pk=self.pk)
             before = locked.sign_in_policy
             if before != seen:
-                raise StaleVersion("Someone else changed this a moment ago. Look at it again, then save.")
+                raise StaleVersion(_("Someone else changed this a moment ago. Look at it again, then save."))
             if requires_second_factor and not before["requires_second_factor"] and not has_second_factor(by):
-                raise Refusal("Set up a second factor for yourself first.")
+                raise Refusal(_("Set up a second factor for yourself first."))
             self.asks_again_for = [action.value for action in Sensitive if action in asks_again_for]
             self.requires_second_factor_at = (
                 (locked.requires_second_factor_at or at or timezone.now()) if requires_second_factor else None

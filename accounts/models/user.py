@@ -7,6 +7,7 @@ from django.contrib.postgres.indexes import OpClass
 from django.db import models
 from django.db.models import Value
 from django.db.models.functions import Concat, Lower
+from django.utils.translation import gettext_lazy
 
 LOWER_NAME = Lower(Concat("first_name", Value(" "), "last_name"))
 """First and last name as people search for them; an index has the same expression."""
@@ -37,7 +38,7 @@ class User(AbstractUser):
     """A person. The e-mail address is the name to sign in with; its case does not matter."""
 
     username = None  # type: ignore[assignment]
-    email = models.EmailField("e-mail address")
+    email = models.EmailField(gettext_lazy("e-mail address"))
     # A code of settings.LANGUAGES; empty: pages as the browser asks, mails in English.
     language = models.CharField(max_length=10, blank=True, default="")
 

@@ -9,12 +9,15 @@ from django.conf import settings
 from django.core.signing import BadSignature, Signer
 from django.http import HttpRequest, HttpResponseBase
 from django.utils.crypto import salted_hmac
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_noop
 
 from accounts.models import User
 
 COOKIE = "latchkey_devices"
 COOKIE_AGE_SECONDS = 365 * 24 * 3600
 PEOPLE_PER_DEVICE = 10
+SOME, UNKNOWN, SERVER = gettext_noop("A browser"), gettext_noop("An unknown browser"), gettext_noop("the server")
 _SIGNER = Signer(salt="accounts.signin.devices")
 
 # The first that matches wins: browsers name each other in what they send.
@@ -39,12 +42,23 @@ _SYSTEMS = (
 
 
 def in_words(user_agent: str) -> str:
-    """Return what a browser says of itself as a person would say it: “Firefox on Windows”."""
+    """Return what a browser says of itself as a person would say it: “Firefox on Windows”. `said` puts it in other languages."""
     program = _first(_PROGRAMS, user_agent)
     system = _first(_SYSTEMS, user_agent)
     if program and system:
         return f"{program} on {system}"
-    return program or (f"A browser on {system}" if system else "An unknown browser")
+    return program or (f"{SOME} on {system}" if system else UNKNOWN)
+
+
+def said(device: str) -> str:
+    """Return what `in_words` made, and the log keeps, in the reader's language."""
+    program, on, system = device.partition(" on ")
+    if on and system in dict(_SYSTEMS) and program in {SOME, *dict(_PROGRAMS)}:
+        return _("%(program)s on %(system)s") % {
+            "program": _(program) if program == SOME else program,
+            "system": system,
+        }
+    return _(device) if device in {UNKNOWN, SERVER} else device
 
 
 def _first(kinds: tuple[tuple[str, str], ...], text: str) -> str:

@@ -10,6 +10,9 @@ from allauth.mfa.models import Authenticator
 from django.db import transaction
 from django.db.models import Count
 from django.utils.crypto import salted_hmac
+from django.utils.functional import Promise
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy, ngettext
 
 from accounts.models import AuditEvent, User
 from keys import vault
@@ -33,11 +36,11 @@ _PLACE: _Place = {"organization": "people", "key": "second factors", "number": 0
 class FactorAdapter(DefaultMFAAdapter):
     """The seam that allauth leaves: our words, and secrets that are sealed at rest."""
 
-    error_messages: ClassVar[dict[str, str]] = {
+    error_messages: ClassVar[dict[str, str | Promise]] = {
         **DefaultMFAAdapter.error_messages,
-        "cannot_delete_authenticator": "This second factor cannot be removed.",
-        "cannot_generate_recovery_codes": "Recovery codes come with a second factor: set one up first.",
-        "incorrect_code": "This code is wrong, or it was used already.",
+        "cannot_delete_authenticator": gettext_lazy("This second factor cannot be removed."),
+        "cannot_generate_recovery_codes": gettext_lazy("Recovery codes come with a second factor: set one up first."),
+        "incorrect_code": gettext_lazy("This code is wrong, or it was used already."),
     }
 
     def encrypt(self, text: str) -> str:
@@ -51,7 +54,7 @@ class FactorAdapter(DefaultMFAAdapter):
     def generate_authenticator_name(self, user: User, type: str) -> str:
         """Propose a name for a new passkey."""
         number = Authenticator.objects.filter(user=user, type=type).count() + 1
-        return "Passkey" if number == 1 else f"Passkey {number}"
+        return _("Passkey") if number == 1 else _("Passkey %(number)d") % {"number": number}
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,11 +70,19 @@ def has_second_factor(person: User) -> bool:
     return Authenticator.objects.filter(user=person, type__in=COUNTS_AS_SECOND).exists()
 
 
-def kinds_of(person: User) -> dict[str, int]:
-    """Return how many authenticator apps, passkeys and sets of recovery codes a person has, by what people call them."""
-    words = {Kind.TOTP: "authenticator app", Kind.WEBAUTHN: "passkey", Kind.RECOVERY_CODES: "set of recovery codes"}
+def kinds_of(person: User) -> tuple[str, ...]:
+    """Return how many authenticator apps, passkeys and sets of recovery codes a person has, in words."""
     found = Authenticator.objects.filter(user=person).values_list("type").annotate(number=Count("pk")).order_by("type")
-    return {words[Kind(kind)]: number for kind, number in found}
+    return tuple(_counted(kind, number) for kind, number in found)
+
+
+def _counted(kind: str, number: int) -> str:
+    words = {
+        Kind.TOTP: ngettext("%(number)d authenticator app", "%(number)d authenticator apps", number),
+        Kind.WEBAUTHN: ngettext("%(number)d passkey", "%(number)d passkeys", number),
+        Kind.RECOVERY_CODES: ngettext("%(number)d set of recovery codes", "%(number)d sets of recovery codes", number),
+    }
+    return words[kind] % {"number": number}
 
 
 def reset(person: User, *, by: User, reason: str) -> bool:
@@ -80,7 +91,7 @@ def reset(person: User, *, by: User, reason: str) -> bool:
     Raises Refusal where somebody who is no superuser would do that to staff.
     """
     if (person.is_staff or person.is_superuser) and not by.is_superuser:
-        raise Refusal("Superusers alone take the second factor off staff.")
+        raise Refusal(_("Superusers alone take the second factor off staff."))
     with transaction.atomic():
         User.objects.select_for_update(no_key=True).get(pk=person.pk)
         if not Authenticator.objects.filter(user=person).delete()[0]:

@@ -13,13 +13,15 @@ from allauth.socialaccount import forms as social_forms
 from django import forms
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 
 from accounts.forms import PlainWords
 from accounts.models import Sensitive
 from accounts.signin.factors import PASSKEY_NAME_LENGTH
 from keys.pasted import refuse_key
 
-CODE_LABEL = "Code"
+CODE_LABEL = gettext_lazy("Code")
 WINDOW_SECONDS = (2 * mfa_settings.TOTP_TOLERANCE + 1) * mfa_settings.TOTP_PERIOD
 
 WRONG = (ValidationError, AttributeError, KeyError, TypeError, ValueError)
@@ -69,7 +71,7 @@ class CodeAgainForm(_Code, base_forms.ReauthenticateForm):
 class SetUpAppForm(PlainWords, totp_forms.ActivateTOTPForm):
     """The first code of an app proves that it has the seed."""
 
-    labels = {"code": "Code that the app shows"}
+    labels = {"code": gettext_lazy("Code that the app shows")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
@@ -86,21 +88,24 @@ class _PasskeyName(PlainWords):
     """What a person calls a passkey."""
 
     fields: dict[str, forms.Field]
-    labels = {"name": "Name", "passwordless": "Sign in with it alone"}
+    labels = {"name": gettext_lazy("Name"), "passwordless": gettext_lazy("Sign in with it alone")}
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         name = self.fields["name"]
         name.required = True
         name.widget.attrs |= {"maxlength": PASSKEY_NAME_LENGTH, "autocomplete": "off"}
-        name.help_text = "Such as “Work laptop” or “Blue security key”."
+        name.help_text = _("Such as “Work laptop” or “Blue security key”.")
 
     def clean_name(self) -> str:
         """Refuse names that cannot be read, that are too long, or that hold a key."""
         cleaned = self.cleaned_data["name"]  # type: ignore[attr-defined]
         name = " ".join(str(cleaned).split())
         if not name.isprintable() or len(name) > PASSKEY_NAME_LENGTH:
-            raise ValidationError(f"Choose a name of at most {PASSKEY_NAME_LENGTH} characters that can be shown.")
+            raise ValidationError(
+                _("Choose a name of at most %(number)d characters that can be shown."),
+                params={"number": PASSKEY_NAME_LENGTH},
+            )
         refuse_key(name)
         return name
 
@@ -117,7 +122,7 @@ class _Passkey:
         except WRONG as error:
             if getattr(error, "code", None) == "too_many_login_attempts":
                 raise
-            raise ValidationError("This passkey was not accepted here.") from None
+            raise ValidationError(_("This passkey was not accepted here.")) from None
 
 
 class AddPasskeyForm(_PasskeyName, webauthn_forms.AddWebAuthnForm):
@@ -127,9 +132,8 @@ class AddPasskeyForm(_PasskeyName, webauthn_forms.AddWebAuthnForm):
         super().__init__(*args, **kwargs)
         passwordless = self.fields["passwordless"]
         passwordless.initial = True
-        passwordless.help_text = (
-            "The device then checks that it is you, by fingerprint, face or PIN. "
-            "Without this, the passkey is asked for after the password."
+        passwordless.help_text = _(
+            "The device then checks that it is you, by fingerprint, face or PIN. Without this, the passkey is asked for after the password."
         )
 
     def clean(self) -> dict[str, Any]:
@@ -140,7 +144,7 @@ class AddPasskeyForm(_PasskeyName, webauthn_forms.AddWebAuthnForm):
                 raise ValidationError("")
             return dict(super().clean())
         except WRONG:
-            raise ValidationError("The browser made no passkey that can be used here. Try again.") from None
+            raise ValidationError(_("The browser made no passkey that can be used here. Try again.")) from None
 
 
 class RenamePasskeyForm(_PasskeyName, webauthn_forms.EditWebAuthnForm):
@@ -168,13 +172,15 @@ class SignInPolicyForm(forms.Form):
 
     requires_second_factor = forms.BooleanField(
         required=False,
-        label="Members need a second factor",
-        help_text="Whoever has none sees the page that helps to set one up, and nothing else of this organisation, from their next click on.",
+        label=gettext_lazy("Members need a second factor"),
+        help_text=gettext_lazy(
+            "Whoever has none sees the page that helps to set one up, and nothing else of this organisation, from their next click on."
+        ),
     )
     asks_again_for = forms.MultipleChoiceField(
         required=False,
         choices=Sensitive,
         widget=forms.CheckboxSelectMultiple,
-        label="Ask again who it is before",
+        label=gettext_lazy("Ask again who it is before"),
     )
     seen = forms.JSONField(widget=forms.HiddenInput)

@@ -10,12 +10,12 @@ from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.utils.http import url_has_allowed_host_and_scheme
+from django.utils.translation import gettext as _
 
 from accounts.models import Sensitive
 from accounts.requests import MemberRequest, PersonRequest
 
 View = Callable[..., HttpResponse]
-ASKED = "Confirm that it is you first."
 
 
 def is_recent(request: PersonRequest) -> bool:
@@ -53,7 +53,7 @@ def confirm(request: PersonRequest, *, back: str) -> HttpResponse:
     methods = get_adapter(request).get_reauthentication_methods(request.user)
     address = f"{methods[0]['url']}?{urlencode({'next': back})}"
     if "application/json" in request.headers.get("Accept", ""):
-        return JsonResponse({"detail": ASKED, "confirm": address}, status=403)
+        return JsonResponse({"detail": _("Confirm that it is you first."), "confirm": address}, status=403)
     return HttpResponseRedirect(address)
 
 

@@ -44,7 +44,7 @@ def signed_in(request: PersonRequest) -> list[SignedIn]:
     found = [
         SignedIn(
             public_id(session),
-            devices.in_words(session.user_agent),
+            devices.said(devices.in_words(session.user_agent)),
             session.ip,
             session.created_at,
             session.last_seen_at,

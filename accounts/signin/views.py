@@ -10,6 +10,8 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import Http404, HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.requests import MemberRequest, PersonRequest
 from accounts.signin import factors, recent, sessions
@@ -53,7 +55,7 @@ def end_session(request: PersonRequest, public_id: str) -> HttpResponse:
         place = next(place for place in sessions.signed_in(request) if place.public_id == public_id)
         return render(request, "accounts/session_end.html", {"place": place})
     sessions.end(session, by=request.user)
-    messages.success(request, "Signed out there. The next click of that browser asks to sign in.")
+    messages.success(request, _("Signed out there. The next click of that browser asks to sign in."))
     return redirect("security")
 
 
@@ -62,7 +64,8 @@ def end_other_sessions(request: PersonRequest) -> HttpResponse:
     if request.method != "POST":
         return render(request, "accounts/session_end.html", {"place": None})
     ended = sessions.end_others(request.user, keep=request.session.session_key)
-    messages.success(request, f"Signed out in {ended} other place{'' if ended == 1 else 's'}.")
+    said = ngettext("Signed out in %(number)d other place.", "Signed out in %(number)d other places.", ended)
+    messages.success(request, said % {"number": ended})
     return redirect("security")
 
 
@@ -73,7 +76,7 @@ def organization(request: MemberRequest, organization_id: str) -> HttpResponse:
     policy = request.organization.sign_in_policy
     form = SignInPolicyForm(request.POST or None, initial=policy | {"seen": policy})
     if request.method == "POST" and form.is_valid() and _saved(form, request):
-        messages.success(request, "Saved. It holds from every member’s next click on.")
+        messages.success(request, _("Saved. It holds from every member’s next click on."))
         return redirect("accounts:security", organization_id)
     context = {"form": form, "lacks_factor": not factors.has_second_factor(request.user)}
     return render(request, "accounts/organization_security.html", context, status=422 if form.errors else 200)

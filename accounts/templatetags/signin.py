@@ -20,7 +20,7 @@ def as_json(value: Any) -> str:
 @register.filter
 def device(user_agent: str) -> str:
     """What a browser says of itself, in words."""
-    return devices.in_words(user_agent)
+    return devices.said(devices.in_words(user_agent))
 
 
 @register.simple_tag

@@ -7,6 +7,7 @@ from django.db import IntegrityError, transaction
 from django.http import HttpResponse, HttpResponseBase
 from django.shortcuts import redirect, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.middleware import SESSION_KEY
@@ -49,7 +50,8 @@ def register(request: PersonRequest, token: str) -> HttpResponseBase:
         try:
             return _registered(request, invitation, form, token)
         except IntegrityError:
-            form.add_error(None, f"{invitation.email} has an account already. Sign in with it to join.")
+            said = _("%(email)s has an account already. Sign in with it to join.")
+            form.add_error(None, said % {"email": invitation.email})
         except Refusal as refusal:
             form.add_error(None, str(refusal))
     status = 422 if form.is_bound else 200
@@ -73,8 +75,8 @@ def _registered(request: PersonRequest, invitation: Invitation, form: JoinForm, 
 def _joined(request: PersonRequest, invitation: Invitation, user: User, token: str) -> HttpResponse:
     membership = invitation.accept(by=user, token=token)
     request.session[SESSION_KEY] = invitation.organization.public_id
-    role = membership.get_role_display().lower()
-    messages.success(request, f"You are a member of {invitation.organization} now, as {role}.")
+    told = {"organization": invitation.organization, "role": membership.said_role}
+    messages.success(request, _("You are a member of %(organization)s now, as %(role)s.") % told)
     return redirect("keys:list")
 
 

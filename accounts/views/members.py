@@ -3,6 +3,7 @@
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts import queries
 from accounts.models import Invitation, Membership, Sensitive
@@ -36,8 +37,9 @@ def invite(request: MemberRequest, organization_id: str) -> HttpResponse:
         Invitation.send(organization=request.organization, by=request.user, link_to=_link_to(request), **wanted)
 
     if acts(form, request, verb):
-        return done(request, f"{form.cleaned_data['email']} is invited.", "accounts:members", organization_id)
-    return ask(request, Question("Invite a member", "Send invitation", _page(organization_id)), form)
+        said = _("%(email)s is invited.") % {"email": form.cleaned_data["email"]}
+        return done(request, said, "accounts:members", organization_id)
+    return ask(request, Question(_("Invite a member"), _("Send invitation"), _page(organization_id)), form)
 
 
 @asks_again(Sensitive.MEMBERS)
@@ -46,10 +48,11 @@ def change_role(request: MemberRequest, organization_id: str, public_id: str) ->
     member = _member(request, public_id)
     form = RoleForm(request.POST or None, giver=request.membership.role, initial={"role": member.role})
     if acts(form, request, lambda: member.change_role(by=request.user, role=form.cleaned_data["role"])):
-        role = member.get_role_display().lower()
-        return done(request, f"{member.user.label} is {role} now.", "accounts:members", organization_id)
-    sentences = (f"{member.user.email}. It counts from their next click.",)
-    return ask(request, Question(f"Role of {member.user.label}", "Save", _page(organization_id), sentences), form)
+        said = _("%(person)s is %(role)s now.") % {"person": member.user.label, "role": member.said_role}
+        return done(request, said, "accounts:members", organization_id)
+    sentences = (_("%(email)s. It counts from their next click.") % {"email": member.user.email},)
+    title = _("Role of %(person)s") % {"person": member.user.label}
+    return ask(request, Question(title, _("Save"), _page(organization_id), sentences), form)
 
 
 @asks_again(Sensitive.MEMBERS)
@@ -58,13 +61,17 @@ def remove(request: MemberRequest, organization_id: str, public_id: str) -> Http
     member = _member(request, public_id)
     form = ConfirmForm(request.POST or None)
     if acts(form, request, lambda: member.remove(by=request.user)):
-        return done(request, f"{member.user.label} is removed.", "accounts:members", organization_id)
+        said = _("%(person)s is removed.") % {"person": member.user.label}
+        return done(request, said, "accounts:members", organization_id)
     sentences = (
-        f"{member.user.email} sees nothing of {request.organization} from the next click on. Invitations that they sent are withdrawn.",
-        "Keys that they made or copied go on working: rotate those that should not.",
+        _(
+            "%(email)s sees nothing of %(organization)s from the next click on. Invitations that they sent are withdrawn."
+        )
+        % {"email": member.user.email, "organization": request.organization},
+        _("Keys that they made or copied go on working: rotate those that should not."),
     )
-    title = f"Remove {member.user.label}"
-    return ask(request, Question(title, "Remove", _page(organization_id), sentences, is_danger=True), form)
+    title = _("Remove %(person)s") % {"person": member.user.label}
+    return ask(request, Question(title, _("Remove"), _page(organization_id), sentences, is_danger=True), form)
 
 
 @asks_again(Sensitive.MEMBERS)
@@ -73,10 +80,11 @@ def resend(request: MemberRequest, organization_id: str, public_id: str) -> Http
     invitation = _invitation(request, public_id)
     form = ConfirmForm(request.POST or None)
     if acts(form, request, lambda: invitation.resend(by=request.user, link_to=_link_to(request))):
-        return done(request, f"{invitation.email} is invited once more.", "accounts:members", organization_id)
-    sentences = ("The mail has a new link, which works for 7 days. The old link stops.",)
-    question = Question(f"Invite {invitation.email} once more", "Send again", _page(organization_id), sentences)
-    return ask(request, question, form)
+        said = _("%(email)s is invited once more.") % {"email": invitation.email}
+        return done(request, said, "accounts:members", organization_id)
+    sentences = (_("The mail has a new link, which works for 7 days. The old link stops."),)
+    title = _("Invite %(email)s once more") % {"email": invitation.email}
+    return ask(request, Question(title, _("Send again"), _page(organization_id), sentences), form)
 
 
 @asks_again(Sensitive.MEMBERS)
@@ -85,9 +93,11 @@ def withdraw(request: MemberRequest, organization_id: str, public_id: str) -> Ht
     invitation = _invitation(request, public_id)
     form = ConfirmForm(request.POST or None)
     if acts(form, request, lambda: invitation.withdraw(by=request.user)):
-        return done(request, f"{invitation.email} is not invited any more.", "accounts:members", organization_id)
-    title, sentences = f"Withdraw the invitation of {invitation.email}", ("The link in the mail stops working.",)
-    return ask(request, Question(title, "Withdraw", _page(organization_id), sentences, is_danger=True), form)
+        said = _("%(email)s is not invited any more.") % {"email": invitation.email}
+        return done(request, said, "accounts:members", organization_id)
+    title = _("Withdraw the invitation of %(email)s") % {"email": invitation.email}
+    sentences = (_("The link in the mail stops working."),)
+    return ask(request, Question(title, _("Withdraw"), _page(organization_id), sentences, is_danger=True), form)
 
 
 def _member(request: MemberRequest, public_id: str) -> Membership:

@@ -3,6 +3,9 @@
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
+from django.utils.formats import number_format
+from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
 from accounts.middleware import SESSION_KEY
 from accounts.models import Organization, Sensitive
@@ -33,9 +36,11 @@ def create(request: PersonRequest) -> HttpResponse:
     if acts(form, request, verb):
         for organization in made:
             request.session[SESSION_KEY] = organization.public_id
-        return done(request, f"{form.cleaned_data['name']} is there, with its first key.", "keys:list")
-    sentences = ("You will be its owner. It has keys, members and analytics of its own, and the plan Freemium.",)
-    return ask(request, Question("Create an organisation", "Create", reverse("accounts:own"), sentences), form)
+        said = _("%(organization)s is there, with its first key.") % {"organization": form.cleaned_data["name"]}
+        return done(request, said, "keys:list")
+    sentences = (_("You will be its owner. It has keys, members and analytics of its own, and the plan Freemium."),)
+    question = Question(_("Create an organisation"), _("Create"), reverse("accounts:own"), sentences)
+    return ask(request, question, form)
 
 
 def switch(request: MemberRequest, organization_id: str) -> HttpResponse:
@@ -53,21 +58,21 @@ def rename(request: MemberRequest, organization_id: str) -> HttpResponse:
     """Give the organisation another name."""
     form = NameForm(request.POST or None, initial={"name": request.organization.name})
     if acts(form, request, lambda: request.organization.rename(by=request.user, name=form.cleaned_data["name"])):
-        return done(request, "The organisation is renamed.", "accounts:settings", organization_id)
-    return ask(request, Question("Rename the organisation", "Rename", _settings(organization_id)), form)
+        return done(request, _("The organisation is renamed."), "accounts:settings", organization_id)
+    return ask(request, Question(_("Rename the organisation"), _("Rename"), _settings(organization_id)), form)
 
 
 def leave(request: MemberRequest, organization_id: str) -> HttpResponse:
     """End one's own membership."""
     form, organization = ConfirmForm(request.POST or None), request.organization
     if acts(form, request, request.membership.leave):
-        return done(request, f"You have left {organization}.", "accounts:own")
+        return done(request, _("You have left %(organization)s.") % {"organization": organization}, "accounts:own")
     sentences = (
-        "You see its keys and analytics no more, from now on. Its keys go on working.",
-        "Only an invitation brings you back. Invitations that you sent are withdrawn.",
+        _("You see its keys and analytics no more, from now on. Its keys go on working."),
+        _("Only an invitation brings you back. Invitations that you sent are withdrawn."),
     )
-    question = Question(f"Leave {organization}", "Leave", _settings(organization_id), sentences, is_danger=True)
-    return ask(request, question, form)
+    title = _("Leave %(organization)s") % {"organization": organization}
+    return ask(request, Question(title, _("Leave"), _settings(organization_id), sentences, is_danger=True), form)
 
 
 @asks_again(Sensitive.MEMBERS)
@@ -75,26 +80,29 @@ def hand_over(request: MemberRequest, organization_id: str) -> HttpResponse:
     """Make another member the owner; the person becomes an admin."""
     form = HandOverForm(request.POST or None, membership=request.membership)
     if acts(form, request, lambda: request.membership.hand_over(to=form.cleaned_data["member"])):
-        new = form.cleaned_data["member"].user.label
-        return done(request, f"{new} is the owner now, and you are an admin.", "accounts:members", organization_id)
-    sentences = ("You become an admin, in the same moment. Only the new owner can undo that.",)
-    question = Question(f"Hand {request.organization} over", "Hand over", _settings(organization_id), sentences)
-    return ask(request, question, form)
+        new = {"person": form.cleaned_data["member"].user.label}
+        said = _("%(person)s is the owner now, and you are an admin.") % new
+        return done(request, said, "accounts:members", organization_id)
+    sentences = (_("You become an admin, in the same moment. Only the new owner can undo that."),)
+    title = _("Hand %(organization)s over") % {"organization": request.organization}
+    return ask(request, Question(title, _("Hand over"), _settings(organization_id), sentences), form)
 
 
 @asks_again(Sensitive.DELETE)
 def delete(request: MemberRequest, organization_id: str) -> HttpResponse:
     """Delete the organisation, whose name must be typed."""
     form, organization = DeleteForm(request.POST or None, organization=request.organization), request.organization
+    named = {"organization": organization}
     if acts(form, request, lambda: organization.mark_deleted(by=request.user)):
-        return done(request, f"{organization} is deleted. Its keys are refused within a second.", "accounts:own")
+        said = _("%(organization)s is deleted. Its keys are refused within a second.") % named
+        return done(request, said, "accounts:own")
     sentences = (
-        f"Every request with one of its {organization.keys.kept().count():,} keys is refused within a second, and nobody sees it any more.",
-        "For 30 days an owner can bring it back. Then keys, analytics and members are removed for good.",
-        f"To delete it, type its name: {organization.name}",
+        _refused(organization.keys.kept().count()),
+        _("For 30 days an owner can bring it back. Then keys, analytics and members are removed for good."),
+        _("To delete it, type its name: %(organization)s") % named,
     )
-    question = Question(f"Delete {organization}", "Delete", _settings(organization_id), sentences, is_danger=True)
-    return ask(request, question, form)
+    title = _("Delete %(organization)s") % named
+    return ask(request, Question(title, _("Delete"), _settings(organization_id), sentences, is_danger=True), form)
 
 
 def restore(request: PersonRequest, organization_id: str) -> HttpResponse:
@@ -103,9 +111,20 @@ def restore(request: PersonRequest, organization_id: str) -> HttpResponse:
     form = ConfirmForm(request.POST or None)
     if acts(form, request, lambda: organization.restore(by=request.user)):
         request.session[SESSION_KEY] = organization.public_id
-        return done(request, f"{organization} is back. Its keys work again.", "keys:list")
-    sentences = ("Its members see it again, and its keys work within a second, as they did.",)
-    return ask(request, Question(f"Bring {organization} back", "Bring back", reverse("accounts:own"), sentences), form)
+        said = _("%(organization)s is back. Its keys work again.") % {"organization": organization}
+        return done(request, said, "keys:list")
+    sentences = (_("Its members see it again, and its keys work within a second, as they did."),)
+    title = _("Bring %(organization)s back") % {"organization": organization}
+    return ask(request, Question(title, _("Bring back"), reverse("accounts:own"), sentences), form)
+
+
+def _refused(keys: int) -> str:
+    said = ngettext(
+        "Every request with one of its %(number)s keys is refused within a second, and nobody sees it any more.",
+        "Every request with one of its %(number)s keys is refused within a second, and nobody sees it any more.",
+        keys,
+    )
+    return said % {"number": number_format(keys, force_grouping=True)}
 
 
 def _settings(organization_id: str) -> str:

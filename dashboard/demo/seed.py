@@ -19,14 +19,14 @@ def is_seeded() -> bool:
     return User.objects.filter(email=ADMIN).exists()
 
 
-def seed() -> None:
+def seed(customers: tuple[CustomerSpec, ...] = CUSTOMERS) -> None:
     """Make everything but usage. All or nothing."""
     now = timezone.now()
     with transaction.atomic():
         admin = _person(ADMIN, "Sam Staff")
         admin.is_staff = admin.is_superuser = True
         admin.save(update_fields=["is_staff", "is_superuser"])
-        for customer in CUSTOMERS:
+        for customer in customers:
             _customer(customer, admin, now)
 
 

@@ -14,7 +14,7 @@ from django.utils import timezone
 
 import gateway.usage as gateway_usage
 from analytics.models import RequestRecord, UsageHour
-from dashboard.demo.cast import CUSTOMERS, KeySpec
+from dashboard.demo.cast import CUSTOMERS, CustomerSpec, KeySpec
 from keys.models import ApiKey, KeySecret, Product
 
 DAYS = 90
@@ -29,7 +29,7 @@ NETWORKS = ("203.0.113.0/24", "198.51.100.0/24", "192.0.2.0/24")
 CLIENTS = ("okhttp", "node", "python-requests", "Chrome", "Firefox", "Safari")
 
 
-def fill() -> int:
+def fill(customers: tuple[CustomerSpec, ...] = CUSTOMERS) -> int:
     """Add usage from where it ends (at most 90 days ago) until now. Returns the number of requests added."""
     now = timezone.now().replace(second=0, microsecond=0)
     last = UsageHour.objects.order_by("-hour").values_list("hour", flat=True).first()
@@ -39,7 +39,7 @@ def fill() -> int:
     if start >= now:
         return 0
     products = dict(Product.objects.values_list("code", "pk"))
-    specs = {(customer.name, spec.name): spec for customer in CUSTOMERS for spec in customer.keys}
+    specs = {(customer.name, spec.name): spec for customer in customers for spec in customer.keys}
     keys = ApiKey.objects.select_related("organization").prefetch_related("secrets", "key_products__product")
     deltas, requests = [], 0
     for key in keys:

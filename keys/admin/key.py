@@ -9,6 +9,7 @@ from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.html import format_html
+from django.utils.translation import ngettext_lazy
 
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
@@ -259,9 +260,15 @@ class ApiKeyAdmin(AuditedAdmin):
             return is_new
 
         tally = bulk.perform(_locked(queryset), verb)
-        words = {"one": "key is disabled", "many": "keys are disabled"}
         bulk.report(
-            request, tally, **words, unchanged="of the chosen were disabled by staff already and keep their reason"
+            request,
+            tally,
+            done=ngettext_lazy("%(shown)s key is disabled.", "%(shown)s keys are disabled.", "number"),
+            unchanged=ngettext_lazy(
+                "%(shown)s of the chosen were disabled by staff already and keep their reason.",
+                "%(shown)s of the chosen were disabled by staff already and keep their reason.",
+                "number",
+            ),
         )
         return None
 
@@ -276,7 +283,12 @@ class ApiKeyAdmin(AuditedAdmin):
 
         tally = bulk.perform(_locked(queryset), verb)
         bulk.report(
-            request, tally, one="key is enabled", many="keys are enabled", unchanged="of the chosen were not disabled"
+            request,
+            tally,
+            done=ngettext_lazy("%(shown)s key is enabled.", "%(shown)s keys are enabled.", "number"),
+            unchanged=ngettext_lazy(
+                "%(shown)s of the chosen were not disabled.", "%(shown)s of the chosen were not disabled.", "number"
+            ),
         )
 
 

@@ -7,6 +7,7 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
+from django.utils.translation import ngettext_lazy
 
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, person
@@ -90,7 +91,7 @@ class QpsRequestAdmin(AuditedAdmin):
             request,
             queryset,
             partial(QpsRequest.approve, by=person(request), note=form.cleaned_data["note"]),
-            "approved",
+            ngettext_lazy("%(shown)s request is approved.", "%(shown)s requests are approved.", "number"),
         )
         return None
 
@@ -110,11 +111,11 @@ class QpsRequestAdmin(AuditedAdmin):
             request,
             queryset,
             partial(QpsRequest.reject, by=person(request), note=form.cleaned_data["note"]),
-            "rejected",
+            ngettext_lazy("%(shown)s request is rejected.", "%(shown)s requests are rejected.", "number"),
         )
         return None
 
-    def _decide(self, request: HttpRequest, queryset: QuerySet[QpsRequest], decide: Any, word: str) -> None:
+    def _decide(self, request: HttpRequest, queryset: QuerySet[QpsRequest], decide: Any, done: Any) -> None:
         def verb(wish: QpsRequest) -> bool:
             decide(wish)
             return True
@@ -130,5 +131,4 @@ class QpsRequestAdmin(AuditedAdmin):
             )
             list(keys.values_list("pk"))
             tally = bulk.perform(wishes.select_related("key__organization", "product", "requested_by"), verb)
-        words = {"one": f"request is {word}", "many": f"requests are {word}"}
-        bulk.report(request, tally, **words, unchanged="")
+        bulk.report(request, tally, done=done)

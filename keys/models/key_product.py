@@ -22,6 +22,11 @@ class KeyProduct(models.Model):
                 condition=models.Q(qps_limit=None) | models.Q(qps_limit__gte=1), name="qps_limit_positive"
             ),
         ]
+        indexes = [
+            models.Index(
+                fields=["key"], condition=models.Q(qps_limit__isnull=False), name="own_limits"
+            ),  # few have one
+        ]
 
     def __str__(self) -> str:
         return f"{self.product} for {self.key}"

@@ -6,6 +6,7 @@ from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
 from django.urls import reverse
+from django.utils.translation import gettext as _
 
 from accounts.requests import PersonRequest
 from dashboard import htmx
@@ -18,17 +19,19 @@ from support.forms import ReasonForm
 def disable(request: PersonRequest, public_id: str) -> HttpResponse:
     """Have every request with the key refused, with a reason that the customer reads."""
     key = find.key(public_id)
-    return _with_reason(request, key, key.disable, "disabled", "support/disable.html")
+    said = _("%(key)s is disabled. It holds within a second.")
+    return _with_reason(request, key, key.disable, "disabled", said, "support/disable.html")
 
 
 def enable(request: PersonRequest, public_id: str) -> HttpResponse:
     """Let a disabled key work again, for a reason that the customer reads."""
     key = find.key(public_id)
-    return _with_reason(request, key, key.enable, "enabled", "support/enable.html")
+    said = _("%(key)s is enabled. It holds within a second.")
+    return _with_reason(request, key, key.enable, "enabled", said, "support/enable.html")
 
 
 def _with_reason(
-    request: PersonRequest, key: ApiKey, verb: Callable[..., None], done: str, template: str
+    request: PersonRequest, key: ApiKey, verb: Callable[..., None], done: str, said: str, template: str
 ) -> HttpResponse:
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
@@ -37,7 +40,7 @@ def _with_reason(
         except Refusal as refusal:
             form.add_error(None, str(refusal))
         else:
-            messages.success(request, f"{key} is {done}. It holds within a second.")
+            messages.success(request, said % {"key": key})
             return redirect(f"{reverse('support:key', args=[key.public_id])}?receipt={done}")
     return _dialog(request, template, form, key=key)
 
@@ -48,7 +51,8 @@ def suspend(request: PersonRequest, customer_id: str) -> HttpResponse:
     form = ReasonForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         customer.suspend(by=request.user, reason=form.cleaned_data["reason"])
-        messages.success(request, f"{customer} is suspended. All its requests are refused within a second.")
+        said = _("%(customer)s is suspended. All its requests are refused within a second.")
+        messages.success(request, said % {"customer": customer})
         return redirect("support:organization", customer.public_id)
     return _dialog(request, "support/suspend.html", form, customer=customer)
 
@@ -58,7 +62,8 @@ def resume(request: PersonRequest, customer_id: str) -> HttpResponse:
     customer = find.organization(customer_id)
     if request.method == "POST":
         customer.resume(by=request.user)
-        messages.success(request, f"{customer} is no longer suspended. Its requests pass within a second.")
+        said = _("%(customer)s is no longer suspended. Its requests pass within a second.")
+        messages.success(request, said % {"customer": customer})
         return redirect("support:organization", customer.public_id)
     return _dialog(request, "support/resume.html", None, customer=customer)
 

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 from django.views.decorators.debug import sensitive_post_parameters
 
 from accounts.requests import PersonRequest
@@ -20,7 +21,7 @@ def notes(request: PersonRequest, about: str) -> HttpResponse:
     form = NoteForm(request.POST if request.method == "POST" else None)
     if form.is_valid():
         SupportNote.write(target=target, text=form.cleaned_data["text"], by=request.user)
-        messages.success(request, "The note is kept.")
+        messages.success(request, _("The note is kept."))
         return redirect(queries.page_of(target))
     context: dict[str, Any] = {
         "tab": "support",

@@ -4,6 +4,7 @@ from django.contrib import messages
 from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import redirect, render
+from django.utils.translation import gettext as _
 
 from accounts.requests import PersonRequest
 from keys.models import QpsRequest, Submission
@@ -26,7 +27,9 @@ def decide(request: PersonRequest, request_id: str) -> HttpResponse:
     form = DecisionForm(request.POST if request.method == "POST" else None, wish=wish)
     if form.is_valid() and _act(request, wish, form):
         wish.refresh_from_db()
-        messages.success(request, f"{wish} for {wish.key}: {wish.get_state_display().lower()}.")
+        is_approved = wish.state == QpsRequest.State.APPROVED
+        said = _("%(wish)s for %(key)s: approved.") if is_approved else _("%(wish)s for %(key)s: rejected.")
+        messages.success(request, said % {"wish": wish, "key": wish.key})
         return redirect("support:qps_queue")
     fresh = find.qps_request(request_id)  # what a refusal rests on may have changed meanwhile
     context = {"tab": "support", "found": qps.decision_page(fresh), "form": form}

@@ -3,6 +3,7 @@
 from django.contrib import messages
 from django.http import HttpResponse
 from django.shortcuts import redirect
+from django.utils.translation import gettext as _
 
 from accounts import visits
 from accounts.requests import PersonRequest
@@ -24,7 +25,7 @@ def view_as(request: PersonRequest, customer_id: str) -> HttpResponse:
 def end_visit(request: PersonRequest) -> HttpResponse:
     """Be oneself again. Without a visit there is nothing to end."""
     if request.visit is None:
-        messages.info(request, "You view nobody's dashboard.")
+        messages.info(request, _("You view nobody's dashboard."))
         return redirect("support:search")
     visits.end(request, request.visit, why="")
     return redirect("support:organization", request.visit.organization.public_id)

@@ -10,6 +10,7 @@ from django.core import mail
 from django.db import IntegrityError, connection
 
 from accounts.models import AuditEvent
+from notices import words
 from notices.models import Notice
 from tests.accounts.factors import SET_UP, code_of, set_up_app, wrong
 from tests.accounts.journey import confirm, is_signed_in, sign_in, stranger
@@ -29,7 +30,7 @@ def verbs_about(person) -> list[str]:
 
 def told(person) -> list[str]:
     found = Notice.objects.filter(person=person, kind="security.second_factor_changed").order_by("pk")
-    return [notice.context["change"] for notice in found]
+    return [words.tell(notice).paragraphs[0] for notice in found]
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from keys.models import ApiKey, QpsRequest
 from tests.factories import products, string_of
 from tests.support.staff import log_request, secrets_of, staff_with
 
-KEPT = {"/support/end-visit/", "/accounts/logout/", "/admin/logout/", "/theme/", "/shortcuts/"}
+KEPT = {"/support/end-visit/", "/accounts/logout/", "/admin/logout/", "/theme/", "/language/", "/shortcuts/"}
 
 
 @pytest.fixture

@@ -1,0 +1,79 @@
+"""What was decided about a key, a product and a source, remembered for the next request that says the same. PURE.
+
+Nearly all requests are of this kind. A permit is no licence: it holds as long as everything that it rests on is still the very
+same object (a change replaces objects) and no end has come, and the limit is asked each time. `verdict.decide` alone decides.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gateway import answers, outcomes
+from gateway.limiter import Meter
+from gateway.requests import find_key, sources
+from gateway.rules import Organization, Product, Rules, Secret
+from gateway.verdict import Verdict, source_host
+
+_PER_STRING_MAX = 64
+"""So many permits of one string: for a key without a list of domains, every source is another."""
+_FOREVER = float("inf")
+
+
+@dataclass(slots=True)
+class Permit:
+    """A verdict that allows, with what it rests on and what every answer needs."""
+
+    verdict: Verdict
+    product: Product
+    organization: Organization
+    until: float
+    """When the first of the ends that it rests on comes, in seconds since 1970."""
+    limit: int
+    meter: Meter
+    host: str | None
+    place: tuple[int, int, int, int]
+    """Organisation, key, product and number of the string: what the token of a report says."""
+    group: tuple[int, ...]
+    """What its requests are counted by, as in `records.Group`."""
+    whose: str
+
+
+def recall(rules: Rules, headers: Mapping[bytes, bytes], path: str, query: str, now: float) -> Permit | None:
+    """Return the permit of a request that is like one before; None when it has to be decided."""
+    secret = rules.recall(find_key(headers, query))
+    if secret is None:
+        return None
+    product = rules.catalogue.of_path(path, now)
+    if product is None:
+        return None
+    permit: Permit | None = secret.permits.get((product.id, source_host(*sources(headers))))
+    if (
+        permit is None
+        or permit.product is not product
+        or permit.until <= now
+        or rules.organizations.get(secret.key.organization_id) is not permit.organization
+    ):
+        return None
+    return permit
+
+
+def remember(rules: Rules, verdict: Verdict, secret: Secret, product: Product) -> Permit:
+    """Return the permit of a verdict that allows, and keep it with the string."""
+    key = secret.key
+    organization = rules.organizations[key.organization_id]
+    ends = (secret.ends_at, key.expires_at, product.retired_at)
+    permit = Permit(
+        verdict=verdict,
+        product=product,
+        organization=organization,
+        until=min((end for end in ends if end is not None), default=_FOREVER),
+        limit=verdict.limit,
+        meter=(key.id, product.id),
+        host=verdict.host,
+        place=(key.organization_id, key.id, product.id, secret.number),
+        group=(key.organization_id, key.id, secret.number, product.id, outcomes.OK.number, outcomes.OK.status),
+        whose=answers.who(key.public_id, organization.public_id, product.code, verdict.limit),
+    )
+    if len(secret.permits) >= _PER_STRING_MAX:
+        secret.permits.clear()
+    secret.permits[product.id, verdict.host] = permit
+    return permit
