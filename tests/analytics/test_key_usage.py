@@ -105,7 +105,7 @@ def render(source: str, **context) -> html.HtmlElement:
 def test_templates_load_the_usage_of_many_keys_or_of_one(cast):
     record(cast.key, "search", timezone.now(), 1234)
     for keys in ([cast.key], cast.key):
-        source = '{% usage_of keys as usages %}{% usage_for usages key as usage %}{% spark usage %}{{ usage.requests }}'
+        source = "{% usage_of keys as usages %}{% usage_for usages key as usage %}{% spark usage %}{{ usage.requests }}"
         found = render(source, keys=keys, key=cast.key, organization=cast.northwind)
         assert found.cssselect("svg.spark")[0].get("aria-label") == "1,234 requests in 7 days, 0 refused"
         assert not found.cssselect("[style]")
