@@ -1,6 +1,7 @@
 """The tab API & SDK keys."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.db import connection
@@ -31,6 +32,24 @@ def test_a_row_shows_everything_about_a_key(cast, ada):
                  "shop.example.com, *.example.org", "Unused", "RotatedNever", "Last used"):  # fmt: skip
         assert text in shown or text in shown.replace(" ", ""), text
     assert string_of(key) not in ada.get("/keys/").source
+
+
+def test_rows_keep_their_own_texts_where_they_are_otherwise_the_same(cast, ada):
+    names = ["Web shop", "<b>Bold</b> & “quoted”", 'mark" onclick="', "Web shop"]
+    keys = [KeyFactory(organization=cast.northwind, name=name, allowed_domains=[f"n{place}.example.com"])
+            for place, name in enumerate(names)]  # fmt: skip
+    page = ada.get("/keys/")
+    for place, key in enumerate(keys):
+        shown = row(page, key)
+        assert shown.cssselect("h2 a")[0].text_content() == key.name
+        assert shown.cssselect("h2 a")[0].get("href") == f"/keys/{key.public_id}/"
+        assert shown.cssselect(".key-menu button")[0].get("aria-label") == f"Actions for {key.name}"
+        assert shown.cssselect(".copy-form")[0].get("action") == f"/keys/{key.public_id}/reveal/"
+        assert shown.cssselect(".copy-form code")[0].text_content() == key.current_secret.hint
+        assert shown.cssselect(".domains")[0].text_content().strip() == f"n{place}.example.com"
+        assert {link.get("href").split("/")[2] for link in shown.cssselect("a")} == {key.public_id}
+        assert not shown.cssselect("[onclick], b")
+    assert not re.search("mark[0-9a-f]{16}", page.source)
 
 
 def test_the_menu_has_five_items_and_works_as_links(cast, ada):
