@@ -24,6 +24,13 @@ class Watch:
         context.on("console", self._console)
         context.on("weberror", self._error)
         context.on("request", self._request)
+        self._context = context
+
+    def end(self) -> None:
+        """Look away from now on; what was seen stays."""
+        self._context.remove_listener("console", self._console)
+        self._context.remove_listener("weberror", self._error)
+        self._context.remove_listener("request", self._request)
 
     def _console(self, message: ConsoleMessage) -> None:
         is_file = "/static/" in message.location["url"]

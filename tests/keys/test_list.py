@@ -175,19 +175,24 @@ def test_an_empty_list_is_one_sentence_and_one_button(cast, ada):
 @pytest.fixture
 def many_keys(cast):
     """10,000 keys of one organisation, written past the verbs: only the list is of interest."""
-    from keys.models import KeyProduct, KeySecret
-
-    products = factories.products("search", "routing", "traffic", "map-display")
+    columns = {field.column: field.column for field in ApiKey._meta.concrete_fields if not field.primary_key}
+    different = columns | {"public_id": "'key_' || lpad(n::text, 16, '0')", "name": "'Key ' || lpad(n::text, 5, '0')"}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")  # no gateway is to be told
-    keys = ApiKey.objects.bulk_create(
-        [ApiKey(organization=cast.northwind, name=f"Key {n:05}", billing_type="paying") for n in range(10_000)]
-    )
-    KeySecret.objects.bulk_create(
-        [KeySecret(key=key, number=1, digest=n.to_bytes(32), hint=f"lk{n:04}…abcd") for n, key in enumerate(keys)]
-    )
-    KeyProduct.objects.bulk_create([KeyProduct(key=key, product=product) for key in keys for product in products])
-    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO keys_apikey ({', '.join(columns)}) SELECT {', '.join(different.values())} "
+            "FROM keys_apikey, generate_series(0, 9999) AS n WHERE id = %s",
+            [cast.key.pk],
+        )
+        cursor.execute(
+            "INSERT INTO keys_keysecret (key_id, number, digest, hint, created_at) "
+            "SELECT id, 1, sha256(public_id::bytea), 'lk' || right(name, 4) || '…abcd', created_at "
+            "FROM keys_apikey WHERE name LIKE 'Key %'"
+        )
+        cursor.execute(
+            "INSERT INTO keys_keyproduct (key_id, product_id) SELECT key.id, product.id FROM keys_apikey AS key, "
+            "keys_product AS product WHERE key.name LIKE 'Key %' AND code IN ('search', 'routing', 'traffic', 'map-display')"
+        )
         cursor.execute("SET LOCAL session_replication_role = origin")
         cursor.execute("ANALYZE")  # as PostgreSQL does by itself after a while
 
