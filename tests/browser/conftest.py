@@ -34,15 +34,10 @@ Tab = Callable[..., Page]
 
 
 @pytest.fixture
-def watches() -> list[Watch]:
-    """Who watches the pages that this test opens."""
-    return []
-
-
-@pytest.fixture
-def tab(chromium, demo, watches) -> Iterator[Tab]:
+def tab(chromium, demo) -> Iterator[Tab]:
     """Return a function that opens a watched page: of somebody's session, or of nobody's."""
     contexts: list[BrowserContext] = []
+    watches: list[Watch] = []
 
     def open_tab(
         person: Person | None = None,
