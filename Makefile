@@ -33,6 +33,9 @@ bench: $(VENV)/.installed  ## measure the gateway beside its peers (needs wrk, n
 bench-analytics: $(VENV)/.installed  ## time every page of Analytics over millions of rows (ROWS=50000000: 20 GB of disk, half an hour)
 	$(BIN)/python -m benchmarks.analytics --rows $(or $(ROWS),5000000)
 
+bench-pages: $(VENV)/.installed  ## measure what a page of 50 keys costs
+	$(BIN)/python -m benchmarks.pages
+
 screenshots: $(VENV)/.installed  ## take the pictures of docs/screenshots anew (needs chromium)
 	$(BIN)/python -m tests.browser.screenshots
 
@@ -65,4 +68,4 @@ lock: $(VENV)/.installed  ## write requirements*.txt anew from requirements*.in
 clean:  ## remove the demo's data
 	rm -rf var
 
-.PHONY: help install demo traffic test chaos bench bench-analytics screenshots messages lint check-production check lock clean
+.PHONY: help install demo traffic test chaos bench bench-analytics bench-pages screenshots messages lint check-production check lock clean

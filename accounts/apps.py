@@ -2,12 +2,14 @@
 
 from django.apps import AppConfig
 from django.core.checks import register
+from django.utils.translation import gettext_lazy
 
 
 class AccountsConfig(AppConfig):
     """Customers, their people and what these may do."""
 
     name = "accounts"
+    verbose_name = gettext_lazy("Accounts")
 
     def ready(self) -> None:
         """Have the role matrix checked with the project, the audit log listen to allauth, and notices know our words."""

@@ -5,7 +5,7 @@ from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext
 
 from accounts.requests import MemberRequest
 from accounts.views.answers import Question, acts, ask, done
@@ -109,7 +109,7 @@ def resume(request: MemberRequest, public_id: str) -> HttpResponse:
     sentences = (gettext("It is held against the usage within a minute, and fires if its condition is met then."),)
     return ask(
         request,
-        Question(gettext("Resume %(alert)s") % {"alert": alert}, gettext("Resume"), _page(alert), sentences),
+        Question(gettext("Resume %(alert)s") % {"alert": alert}, pgettext("alert", "Resume"), _page(alert), sentences),
         form,
     )
 

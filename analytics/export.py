@@ -10,8 +10,10 @@ from dataclasses import dataclass
 
 from django.db import connection, transaction
 
+from analytics import changes, marks
 from analytics.filters import Filters
 from analytics.key_rows import pair_buckets
+from analytics.marks import Span
 from analytics.queries import Counts
 from analytics.ranges import STEPS, Bucket
 from analytics.report import grid_of
@@ -32,6 +34,9 @@ COLUMNS = {
     "errors": ("Requests", "4XX errors", "5XX errors"),
 }
 COLUMNS["callers"] = COLUMNS["usage"]
+COUNTED = "Counted"
+"""The last column: `all`, or `not all` where a gateway answered requests that are in no row."""
+
 _CURSOR_ROWS = 5_000
 
 Cell = str | int | None
@@ -39,10 +44,11 @@ Cell = str | int | None
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """Head and rows, as wide as each other."""
+    """Head and rows, as wide as each other; when requests were answered that are in no row."""
 
     head: tuple[str, ...]
     rows: Iterator[list[Cell]]
+    gaps: tuple[Span, ...] = ()
 
 
 def file_name(filters: Filters, *, by_key: bool, suffix: str) -> str:
@@ -55,8 +61,9 @@ def file_name(filters: Filters, *, by_key: bool, suffix: str) -> str:
 
 
 def sheet(filters: Filters, *, by_key: bool) -> Sheet:
-    """Return what the file holds: the rows of the page, or those by key and product."""
-    return _by_key(filters) if by_key else _by_bucket(filters)
+    """Return what the file holds: the rows of the page, or those by key and product; each says whether all was counted."""
+    gaps = changes.gaps(filters)
+    return _by_key(filters, gaps) if by_key else _by_bucket(filters, gaps)
 
 
 def csv_lines(found: Sheet) -> Iterator[str]:
@@ -78,6 +85,10 @@ def json_lines(filters: Filters, found: Sheet) -> Iterator[str]:
         "keys": [key.public_id for key in filters.keys],
         "products": filters.codes,
         "made_at": period.now.astimezone(period.zone).isoformat(timespec="seconds"),
+        "gaps": [
+            {"from": start.astimezone(period.zone).isoformat(), "until": end.astimezone(period.zone).isoformat()}
+            for start, end in found.gaps
+        ],
     }
     yield json.dumps(about, ensure_ascii=False)[:-1] + ', "rows": ['
     names = [_field(name) for name in found.head]
@@ -106,17 +117,17 @@ def _field(column: str) -> str:
     return "from" if " from (" in column else column.lower().replace(" ", "_")
 
 
-def _by_bucket(filters: Filters) -> Sheet:
+def _by_bucket(filters: Filters, gaps: tuple[Span, ...]) -> Sheet:
     """Give a line per bucket that has begun, and per product with requests when split.
 
     Every product has its own lines, also those that the chart gathers as Other. Times are ISO 8601 with the offset of the
     organisation's zone.
     """
-    head = (*_first_column(filters), *(["Product"] if filters.is_split else []), *COLUMNS[filters.view])
-    return Sheet(head, _bucket_rows(filters))
+    head = (*_first_column(filters), *(["Product"] if filters.is_split else []), *COLUMNS[filters.view], COUNTED)
+    return Sheet(head, _bucket_rows(filters, gaps), gaps)
 
 
-def _bucket_rows(filters: Filters) -> Iterator[list[Cell]]:
+def _bucket_rows(filters: Filters, gaps: tuple[Span, ...]) -> Iterator[list[Cell]]:
     buckets, grid = grid_of(filters)
     used = {product for _, product in grid}
     known = [product for product in [*filters.catalogue, 0] if product in used]
@@ -124,35 +135,40 @@ def _bucket_rows(filters: Filters) -> Iterator[list[Cell]]:
     for index, bucket in enumerate(buckets):
         if not bucket.has_begun(filters.period.now):
             return
-        start = _start_of(filters, bucket)
+        start, counted = _start_of(filters, bucket), _counted(bucket, gaps)
         if filters.is_split:
             for product in products:
                 counts = grid.get((index, product), Counts())
-                yield [start, filters.name_of(product), *_cells(filters, counts)]
+                yield [start, filters.name_of(product), *_cells(filters, counts), counted]
         else:
             counts = sum((grid.get((index, product), Counts()) for product in products), Counts())
-            yield [start, *_cells(filters, counts)]
+            yield [start, *_cells(filters, counts), counted]
 
 
-def _by_key(filters: Filters) -> Sheet:
-    head = (*_first_column(filters), "Key ID", "Key", "Product", *COLUMNS[filters.view])
-    return Sheet(head, _key_rows(filters))
+def _by_key(filters: Filters, gaps: tuple[Span, ...]) -> Sheet:
+    head = (*_first_column(filters), "Key ID", "Key", "Product", *COLUMNS[filters.view], COUNTED)
+    return Sheet(head, _key_rows(filters, gaps), gaps)
 
 
-def _key_rows(filters: Filters) -> Iterator[list[Cell]]:
+def _key_rows(filters: Filters, gaps: tuple[Span, ...]) -> Iterator[list[Cell]]:
     buckets = filters.period.buckets(filters.step)
-    starts = [_start_of(filters, bucket) for bucket in buckets]
+    starts = [(_start_of(filters, bucket), _counted(bucket, gaps)) for bucket in buckets]
     text, parameters = pair_buckets(filters, buckets)
     with transaction.atomic(), connection.connection.cursor("usage_by_key") as cursor:
         cursor.itersize = _CURSOR_ROWS
         cursor.execute(text, parameters)
         for index, public_id, name, product, *counted in cursor:
             counts = Counts(*(int(number) for number in counted))
-            yield [starts[index], public_id, name, filters.name_of(product), *_cells(filters, counts)]
+            start, is_counted = starts[index]
+            yield [start, public_id, name, filters.name_of(product), *_cells(filters, counts), is_counted]
 
 
 def _first_column(filters: Filters) -> list[str]:
     return [f"{STEPS[filters.step].capitalize()} from ({filters.period.zone.key})"]
+
+
+def _counted(bucket: Bucket, gaps: tuple[Span, ...]) -> str:
+    return "not all" if marks.is_within(bucket, gaps) else "all"
 
 
 def _start_of(filters: Filters, bucket: Bucket) -> str:

@@ -42,19 +42,19 @@ class Letter(models.Model):
     """
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_letter_id, editable=False)
-    to = models.EmailField()
-    subject = models.CharField(max_length=250, blank=True)
+    to = models.EmailField(gettext_lazy("to"))
+    subject = models.CharField(gettext_lazy("subject"), max_length=250, blank=True)
     text = models.TextField(blank=True)
     html = models.TextField(blank=True)
-    created_at = models.DateTimeField(default=timezone.now, db_index=True)
-    attempts = models.PositiveSmallIntegerField(default=0)
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, db_index=True)
+    attempts = models.PositiveSmallIntegerField(gettext_lazy("attempts"), default=0)
     error = models.CharField(gettext_lazy("last error"), max_length=300, blank=True)
-    sent_at = models.DateTimeField(null=True)
-    failed_at = models.DateTimeField(null=True)
-    dropped_at = models.DateTimeField(null=True)
+    sent_at = models.DateTimeField(gettext_lazy("sent at"), null=True)
+    failed_at = models.DateTimeField(gettext_lazy("failed at"), null=True)
+    dropped_at = models.DateTimeField(gettext_lazy("dropped at"), null=True)
 
     class Meta:
-        verbose_name = gettext_lazy("mail")
+        verbose_name, verbose_name_plural = gettext_lazy("mail"), gettext_lazy("mails")
         ordering: ClassVar[list[str]] = ["-pk"]
 
     def __str__(self) -> str:
@@ -99,23 +99,40 @@ class Notice(models.Model):
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_notice_id, editable=False)
     organization = models.ForeignKey(
-        "accounts.Organization", null=True, on_delete=models.CASCADE, related_name="notices"
+        "accounts.Organization",
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="notices",
+        verbose_name=gettext_lazy("organisation"),
     )
-    person = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.CASCADE, related_name="notices")
-    email = models.EmailField(blank=True, help_text=gettext_lazy("Of somebody who has no account yet."))
-    kind = models.CharField(max_length=40)
-    about = models.CharField(max_length=24, blank=True, help_text=gettext_lazy("The ID of what it is about."))
+    person = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        null=True,
+        on_delete=models.CASCADE,
+        related_name="notices",
+        verbose_name=gettext_lazy("person"),
+    )
+    email = models.EmailField(
+        gettext_lazy("email"), blank=True, help_text=gettext_lazy("Of somebody who has no account yet.")
+    )
+    kind = models.CharField(gettext_lazy("kind"), max_length=40)
+    about = models.CharField(
+        gettext_lazy("about"), max_length=24, blank=True, help_text=gettext_lazy("The ID of what it is about.")
+    )
     context = models.JSONField(default=dict)
     once = models.CharField(max_length=100, blank=True, editable=False)
     link = models.TextField(blank=True, editable=False)
-    created_at = models.DateTimeField(default=timezone.now)
-    read_at = models.DateTimeField(null=True)
-    digest_due_at = models.DateTimeField(null=True, db_index=True)
-    letter = models.ForeignKey(Letter, null=True, on_delete=models.SET_NULL, related_name="notices")
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now)
+    read_at = models.DateTimeField(gettext_lazy("read at"), null=True)
+    digest_due_at = models.DateTimeField(gettext_lazy("digest due at"), null=True, db_index=True)
+    letter = models.ForeignKey(
+        Letter, null=True, on_delete=models.SET_NULL, related_name="notices", verbose_name=gettext_lazy("letter")
+    )
 
     objects = NoticeQuerySet.as_manager()
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("notice"), gettext_lazy("notices")
         ordering: ClassVar[list[str]] = ["-created_at", "-pk"]
         indexes: ClassVar[list[models.Index]] = [
             models.Index(fields=["person", "-created_at"], name="notices_of_person"),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, Self
 
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy
 
 from accounts.models.user import User
 from dashboard.request_ids import current_request_id
@@ -44,21 +45,28 @@ class AuditEvent(models.Model):
         on_delete=models.DO_NOTHING,
         db_constraint=False,
         related_name="audit_events",
+        verbose_name=gettext_lazy("organisation"),
     )
     actor = models.ForeignKey(
-        User, null=True, on_delete=models.DO_NOTHING, db_constraint=False, related_name="audit_events"
+        User,
+        null=True,
+        on_delete=models.DO_NOTHING,
+        db_constraint=False,
+        related_name="audit_events",
+        verbose_name=gettext_lazy("actor"),
     )
-    actor_label = models.CharField(max_length=254)
-    as_staff = models.BooleanField(default=False)
-    verb = models.CharField(max_length=60)
-    target_id = models.CharField(max_length=24)
-    target_label = models.CharField(max_length=120)
-    before = models.JSONField(null=True)
-    after = models.JSONField(null=True)
-    at = models.DateTimeField(default=timezone.now)
-    request_id = models.CharField(max_length=100)
+    actor_label = models.CharField(gettext_lazy("actor label"), max_length=254)
+    as_staff = models.BooleanField(gettext_lazy("as staff"), default=False)
+    verb = models.CharField(gettext_lazy("verb"), max_length=60)
+    target_id = models.CharField(gettext_lazy("target id"), max_length=24)
+    target_label = models.CharField(gettext_lazy("target label"), max_length=120)
+    before = models.JSONField(gettext_lazy("before"), null=True)
+    after = models.JSONField(gettext_lazy("after"), null=True)
+    at = models.DateTimeField(gettext_lazy("at"), default=timezone.now)
+    request_id = models.CharField(gettext_lazy("request id"), max_length=100)
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("audit event"), gettext_lazy("audit events")
         ordering = ["-at", "-pk"]
         indexes = [
             models.Index(fields=["organization", "-at", "-id"], name="audit_of_organization"),

@@ -51,20 +51,30 @@ class Invitation(models.Model):
     """An address that was invited. Only the digest of the link's token is kept."""
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_invitation_id, editable=False)
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="invitations")
+    organization = models.ForeignKey(
+        "accounts.Organization",
+        on_delete=models.CASCADE,
+        related_name="invitations",
+        verbose_name=gettext_lazy("organisation"),
+    )
     email = models.EmailField(gettext_lazy("e-mail address"))
-    role = models.CharField(max_length=20, choices=Role, default=Role.DEVELOPER)
+    role = models.CharField(gettext_lazy("role"), max_length=20, choices=Role, default=Role.DEVELOPER)
     token_digest = models.CharField(max_length=64, unique=True, editable=False)
-    invited_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
-    expires_at = models.DateTimeField()
-    accepted_at = models.DateTimeField(null=True)
-    accepted_by = models.ForeignKey(User, null=True, on_delete=models.SET_NULL, related_name="+")
-    withdrawn_at = models.DateTimeField(null=True)
+    invited_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=gettext_lazy("invited by")
+    )
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, editable=False)
+    expires_at = models.DateTimeField(gettext_lazy("expires at"))
+    accepted_at = models.DateTimeField(gettext_lazy("accepted at"), null=True)
+    accepted_by = models.ForeignKey(
+        User, null=True, on_delete=models.SET_NULL, related_name="+", verbose_name=gettext_lazy("accepted by")
+    )
+    withdrawn_at = models.DateTimeField(gettext_lazy("withdrawn at"), null=True)
 
     objects = InvitationQuerySet.as_manager()
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("invitation"), gettext_lazy("invitations")
         ordering = ["-created_at", "-pk"]
         constraints = [
             models.UniqueConstraint(

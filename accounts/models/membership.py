@@ -76,14 +76,22 @@ class Membership(models.Model):
     """A person in an organisation."""
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_membership_id, editable=False)
-    user = models.ForeignKey(User, on_delete=models.CASCADE, related_name="memberships")
-    organization = models.ForeignKey("accounts.Organization", on_delete=models.CASCADE, related_name="memberships")
-    role = models.CharField(max_length=20, choices=Role, default=Role.DEVELOPER)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    user = models.ForeignKey(
+        User, on_delete=models.CASCADE, related_name="memberships", verbose_name=gettext_lazy("user")
+    )
+    organization = models.ForeignKey(
+        "accounts.Organization",
+        on_delete=models.CASCADE,
+        related_name="memberships",
+        verbose_name=gettext_lazy("organisation"),
+    )
+    role = models.CharField(gettext_lazy("role"), max_length=20, choices=Role, default=Role.DEVELOPER)
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, editable=False)
 
     objects = MembershipQuerySet.as_manager()
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("membership"), gettext_lazy("memberships")
         ordering = ["created_at", "pk"]
         constraints = [models.UniqueConstraint(fields=["user", "organization"], name="one_membership_per_person")]
 

@@ -79,13 +79,13 @@ class Organization(SignInPolicy):
     """A customer of the provider."""
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_organization_id, editable=False)
-    name = models.CharField(max_length=80)
-    slug = models.SlugField(max_length=90, unique=True)
-    plan = models.CharField(max_length=20, choices=Plan, default=Plan.FREEMIUM)
-    time_zone = models.CharField(max_length=64, default="UTC", validators=[check_time_zone])
-    suspended_at = models.DateTimeField(null=True, blank=True)
-    suspended_reason = models.CharField(max_length=300, blank=True)
-    deleted_at = models.DateTimeField(null=True, blank=True, editable=False)
+    name = models.CharField(gettext_lazy("name"), max_length=80)
+    slug = models.SlugField(gettext_lazy("slug"), max_length=90, unique=True)
+    plan = models.CharField(gettext_lazy("plan"), max_length=20, choices=Plan, default=Plan.FREEMIUM)
+    time_zone = models.CharField(gettext_lazy("time zone"), max_length=64, default="UTC", validators=[check_time_zone])
+    suspended_at = models.DateTimeField(gettext_lazy("suspended at"), null=True, blank=True)
+    suspended_reason = models.CharField(gettext_lazy("suspended reason"), max_length=300, blank=True)
+    deleted_at = models.DateTimeField(gettext_lazy("deleted at"), null=True, blank=True, editable=False)
     deleted_by = models.ForeignKey(
         User, null=True, blank=True, editable=False, on_delete=models.SET_NULL, related_name="+"
     )
@@ -93,13 +93,13 @@ class Organization(SignInPolicy):
         gettext_lazy("longest life of a key in days"), null=True, blank=True
     )
     shows_secrets_once = models.BooleanField(gettext_lazy("keys are shown only once"), default=False, db_default=False)
-    created_at = models.DateTimeField(default=timezone.now, editable=False)
+    created_at = models.DateTimeField(gettext_lazy("created at"), default=timezone.now, editable=False)
     members = models.ManyToManyField(User, through="Membership", related_name="organizations")
 
     objects = OrganizationQuerySet.as_manager()
 
     class Meta:
-        verbose_name = gettext_lazy("organisation")
+        verbose_name, verbose_name_plural = gettext_lazy("organisation"), gettext_lazy("organisations")
         ordering = ["name", "pk"]
         constraints = [
             models.CheckConstraint(

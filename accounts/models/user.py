@@ -47,6 +47,7 @@ class User(AbstractUser):
     objects: ClassVar[UserManager] = UserManager()  # type: ignore[assignment]  # the base class names people
 
     class Meta:
+        verbose_name, verbose_name_plural = gettext_lazy("user"), gettext_lazy("users")
         constraints = [models.UniqueConstraint(Lower("email"), name="user_email_unique")]
         indexes = [  # for the beginnings of what support types
             models.Index(OpClass(Lower("email"), name="text_pattern_ops"), name="user_by_email"),

@@ -5,11 +5,8 @@
   for (const part of document.querySelectorAll("[data-needs-passkeys]")) part.hidden = false;
 
   const say = (message) => document.dispatchEvent(new CustomEvent("latchkey:toast", { detail: message }));
-  const REASONS = {
-    NotAllowedError: "That was cancelled, or it took too long. Try again.",
-    InvalidStateError: "This device has a passkey for your account already.",
-    SecurityError: "Passkeys do not work at this address.",
-  };
+  // What went wrong, as the attributes of the form name it that hold the words for it.
+  const REASONS = { NotAllowedError: "cancelled", InvalidStateError: "exists", SecurityError: "address" };
 
   // The server speaks JSON with bytes as base64url, the browser buffers.
   const bytes = (text) => Uint8Array.from(atob(text.replace(/-/g, "+").replace(/_/g, "/")), (letter) => letter.charCodeAt(0));
@@ -46,6 +43,6 @@
     const form = event.target.closest("[data-passkey]");
     if (!form) return;
     event.preventDefault();
-    sign(form).catch((error) => say(REASONS[error.name] ?? "The passkey could not be used. Reload the page, then try again."));
+    sign(form).catch((error) => say(form.dataset[REASONS[error.name] ?? "failed"]));
   });
 })();

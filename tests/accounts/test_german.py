@@ -104,3 +104,24 @@ def test_refusals_and_errors_are_german(cast, as_user, german):
     assert page.status == 403
     assert "Ihre Rolle ist Betrachter" in page
     assert german.get("/nowhere/").one("h1").text == "Diese Seite gibt es nicht"
+
+
+def test_the_page_of_maintenance_needs_no_database_to_be_german(german, settings, tmp_path):
+    settings.MAINTENANCE_PATH = tmp_path / "maintenance"
+    settings.MAINTENANCE_PATH.write_text("", encoding="utf-8")
+    try:
+        page = german.get("/keys/")
+    finally:
+        settings.MAINTENANCE_PATH.unlink()
+    assert (page.status, page.one("h1").text, page.one("html").get("lang")) == (
+        503,
+        "Das Dashboard wird gerade gewartet",
+        "de",
+    )
+
+
+def test_the_admin_names_what_it_lists_in_german(cast, as_user):
+    cast.sam.choose_language("de")
+    page = as_user(cast.sam).get("/admin/accounts/membership/")
+    assert {"Benutzer", "Organisation", "Rolle", "Angelegt"} <= set(page.texts("thead .text"))
+    assert "Aktivitätseinträge" in page

@@ -5,9 +5,10 @@ import datetime as dt
 import pytest
 import time_machine
 from django.core import mail
+from django.db import connection
 from django.utils import timezone
 
-from alerts import deliveries
+from alerts import deliveries, tasks
 from alerts.evaluation import evaluate
 from alerts.models import Alert, AlertEvent, Delivery, Reading
 from keys.models import GatewayNode
@@ -213,3 +214,19 @@ def test_a_webhook_that_nobody_takes_has_failed_after_six_attempts(cast):
     assert (delivery.state, delivery.attempts, delivery.status) == ("failed", 6, None)
     assert "internal" in delivery.error
     assert AlertEvent.objects.get().kind == "test"
+
+
+def test_slow_receivers_leave_room_for_mail_and_their_webhooks_are_sent_later(cast, settings):
+    settings.ALERT_WEBHOOK_NETWORKS = ["127.0.0.1/32"]
+    with running() as receiver:
+        alert = make_alert(cast.key, webhook_url=f"http://127.0.0.1:{receiver.port}/")
+        with tasks.SLOTS, tasks.SLOTS:  # as many as may be are on their way
+            alert.try_out(by=cast.ada)
+            run_jobs()
+        assert (len(mail.outbox), receiver.bodies) == (1, [])
+        assert Delivery.objects.get().attempts == 0
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE procrastinate_jobs SET scheduled_at = now() WHERE queue_name = 'webhooks'")
+        run_jobs()
+        assert len(receiver.bodies) == 1
+    assert Delivery.objects.get().state == "taken"

@@ -10,7 +10,7 @@ import pytest
 from django.db import connection
 from django.utils import timezone
 
-from analytics.models import UsageDay
+from analytics.models import UsageDay, UsageGap
 from tests.analytics.test_page import figure, number, read_csv, rows
 from tests.analytics.test_questions import METRICS, second, some_usage  # noqa: F401  (a fixture)
 from tests.analytics.usage import add, delta, record
@@ -69,6 +69,23 @@ def test_rows_by_key_are_narrowed_and_defused(ada, cast, second):  # noqa: F811
 def test_no_rows_are_a_whole_document(ada):
     assert json.loads(body(ada.get("/analytics/usage.json", rows="keys")))["rows"] == []
     assert read_csv(ada.get("/analytics/usage.csv", rows="keys")) == []
+
+
+def test_files_say_where_not_all_was_counted(ada, cast):
+    now = timezone.now()
+    add([delta(cast.key, "search", now - age * DAY, 5) for age in (1, 3)])
+    from_at = (now - 3 * DAY).replace(hour=0, minute=30, second=0, microsecond=0)
+    UsageGap.objects.create(node="quick", from_at=from_at, until_at=from_at + dt.timedelta(minutes=5), requests=9)
+    for form in ({"split": "0"}, {"rows": "keys"}):
+        query = {"range": "30d", "show": "day", **form}
+        sheet = read_csv(ada.get("/analytics/usage.csv", **query))
+        assert {row["Day from (UTC)"][:10] for row in sheet if row["Counted"] == "not all"} == {
+            from_at.date().isoformat()
+        }
+        found = json.loads(body(ada.get("/analytics/usage.json", **query)))
+        assert [gap["from"][:16] for gap in found["gaps"]] == [from_at.isoformat()[:16]]
+        assert [row["counted"] for row in found["rows"]] == [row["Counted"] for row in sheet]
+    assert json.loads(body(ada.get("/analytics/usage.json", range="1h")))["gaps"] == []
 
 
 def many_rows(cast, keys: int, dates: int) -> int:

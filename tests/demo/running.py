@@ -31,6 +31,7 @@ class Demo:
     facts: dict[str, Any] = field(default_factory=dict)
     handed_out: set[str] = field(default_factory=set)
     process: subprocess.Popen[bytes] | None = None
+    took_s: float = 0
 
     @property
     def environment(self) -> dict[str, str]:
@@ -69,7 +70,8 @@ class Demo:
                 cwd=ROOT, env=self.environment, stdout=log, stderr=log, stdin=subprocess.DEVNULL, start_new_session=True,
             )  # fmt: skip
         wait_until(self._is_announced, within_s=within_s, what=f"the demo is up; it said: {self.log()[-2000:]}")
-        return time.monotonic() - started
+        self.took_s = time.monotonic() - started
+        return self.took_s
 
     def start_with_make(self) -> float:
         """Start it as people do. The virtual environment is this one and is taken as it is."""
@@ -147,11 +149,9 @@ def _command_on(folder: Path, data_dir: bytes) -> str:
 
 
 class _OneDemo(LoadScopeScheduling):
-    """Give all tests of one demo to one worker, in their order, and every other test to whoever is free."""
+    """Give all tests of the demo to one worker, in their order, and every other test to whoever is free."""
 
     def _split_scope(self, nodeid: str) -> str:
-        if nodeid.startswith("tests/demo/test_life.py"):
-            return "demo-life"  # has demos of its own
         return "demo" if nodeid.startswith(("tests/demo/", "tests/browser/")) else nodeid
 
 
@@ -160,12 +160,34 @@ def pytest_xdist_make_scheduler(config, log):
     return _OneDemo(config, log) if config.getvalue("dist") == "loadgroup" else None
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_collection_modifyitems(items):
+    """Begin with what takes longest, after the demo's tests: so no worker has to wait for another's last test."""
+    items.sort(key=lambda item: not item.nodeid.startswith("tests/tenancy/test_every_cell.py"))
+
+
 @pytest.fixture(scope="session")
-def demo(tmp_path_factory) -> Iterator[Demo]:
-    """The demo, started once for all tests of the group "demo"."""
-    made = Demo(tmp_path_factory.mktemp("demo") / "data")
+def ended_demo(tmp_path_factory) -> Iterator[Demo]:
+    """A demo that was started once and ended by Ctrl-C: its data folder and what it said then."""
+    made = Demo(tmp_path_factory.mktemp("life") / "data")
     try:
         print(f"The first start took {made.start():.1f} s.")
+        made.send(signal.SIGINT)
+        assert made.wait() == 0, made.log()
+        print(f"After Ctrl-C it was gone in {made.wait_gone():.2f} s.")
+        yield made
+    finally:
+        made.end()
+        shutil.rmtree(made.data_dir, ignore_errors=True)
+
+
+@pytest.fixture(scope="session")
+def demo(ended_demo, tmp_path_factory) -> Iterator[Demo]:
+    """A running demo for all tests of the group "demo", on a copy of the data that the first start made."""
+    made = Demo(tmp_path_factory.mktemp("demo") / "data")
+    try:
+        subprocess.run(["cp", "-a", ended_demo.data_dir, made.data_dir], check=True)  # with its owners
+        made.start(within_s=LATER_START_S)
         yield made
     finally:
         made.end()

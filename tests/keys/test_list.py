@@ -1,6 +1,7 @@
 """The tab API & SDK keys."""
 
 import datetime as dt
+import re
 
 import pytest
 from django.db import connection
@@ -31,6 +32,24 @@ def test_a_row_shows_everything_about_a_key(cast, ada):
                  "shop.example.com, *.example.org", "Unused", "RotatedNever", "Last used"):  # fmt: skip
         assert text in shown or text in shown.replace(" ", ""), text
     assert string_of(key) not in ada.get("/keys/").source
+
+
+def test_rows_keep_their_own_texts_where_they_are_otherwise_the_same(cast, ada):
+    names = ["Web shop", "<b>Bold</b> & “quoted”", 'mark" onclick="', "Web shop"]
+    keys = [KeyFactory(organization=cast.northwind, name=name, allowed_domains=[f"n{place}.example.com"])
+            for place, name in enumerate(names)]  # fmt: skip
+    page = ada.get("/keys/")
+    for place, key in enumerate(keys):
+        shown = row(page, key)
+        assert shown.cssselect("h2 a")[0].text_content() == key.name
+        assert shown.cssselect("h2 a")[0].get("href") == f"/keys/{key.public_id}/"
+        assert shown.cssselect(".key-menu button")[0].get("aria-label") == f"Actions for {key.name}"
+        assert shown.cssselect(".copy-form")[0].get("action") == f"/keys/{key.public_id}/reveal/"
+        assert shown.cssselect(".copy-form code")[0].text_content() == key.current_secret.hint
+        assert shown.cssselect(".domains")[0].text_content().strip() == f"n{place}.example.com"
+        assert {link.get("href").split("/")[2] for link in shown.cssselect("a")} == {key.public_id}
+        assert not shown.cssselect("[onclick], b")
+    assert not re.search("mark[0-9a-f]{16}", page.source)
 
 
 def test_the_menu_has_five_items_and_works_as_links(cast, ada):
@@ -156,19 +175,24 @@ def test_an_empty_list_is_one_sentence_and_one_button(cast, ada):
 @pytest.fixture
 def many_keys(cast):
     """10,000 keys of one organisation, written past the verbs: only the list is of interest."""
-    from keys.models import KeyProduct, KeySecret
-
-    products = factories.products("search", "routing", "traffic", "map-display")
+    columns = {field.column: field.column for field in ApiKey._meta.concrete_fields if not field.primary_key}
+    different = columns | {"public_id": "'key_' || lpad(n::text, 16, '0')", "name": "'Key ' || lpad(n::text, 5, '0')"}
     with connection.cursor() as cursor:
         cursor.execute("SET LOCAL session_replication_role = replica")  # no gateway is to be told
-    keys = ApiKey.objects.bulk_create(
-        [ApiKey(organization=cast.northwind, name=f"Key {n:05}", billing_type="paying") for n in range(10_000)]
-    )
-    KeySecret.objects.bulk_create(
-        [KeySecret(key=key, number=1, digest=n.to_bytes(32), hint=f"lk{n:04}…abcd") for n, key in enumerate(keys)]
-    )
-    KeyProduct.objects.bulk_create([KeyProduct(key=key, product=product) for key in keys for product in products])
-    with connection.cursor() as cursor:
+        cursor.execute(
+            f"INSERT INTO keys_apikey ({', '.join(columns)}) SELECT {', '.join(different.values())} "
+            "FROM keys_apikey, generate_series(0, 9999) AS n WHERE id = %s",
+            [cast.key.pk],
+        )
+        cursor.execute(
+            "INSERT INTO keys_keysecret (key_id, number, digest, hint, created_at) "
+            "SELECT id, 1, sha256(public_id::bytea), 'lk' || right(name, 4) || '…abcd', created_at "
+            "FROM keys_apikey WHERE name LIKE 'Key %'"
+        )
+        cursor.execute(
+            "INSERT INTO keys_keyproduct (key_id, product_id) SELECT key.id, product.id FROM keys_apikey AS key, "
+            "keys_product AS product WHERE key.name LIKE 'Key %' AND code IN ('search', 'routing', 'traffic', 'map-display')"
+        )
         cursor.execute("SET LOCAL session_replication_role = origin")
         cursor.execute("ANALYZE")  # as PostgreSQL does by itself after a while
 

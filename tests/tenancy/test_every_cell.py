@@ -17,7 +17,7 @@ from django.db import connection, transaction
 from accounts import roles
 from accounts.checks import Address, addresses
 from accounts.roles import ANYONE, PERSON, Route
-from tests.tenancy.world import Person, Things, World, fingerprint, make_world
+from tests.tenancy.world import Fingerprint, Person, Things, World, make_world
 
 LET_IN = {200, 204, 302, 409, 422, 429}
 WITHOUT_PARAMETERS = {"key": "nonsense", "token": "nonsense", "uidb36": "1", "url": "nowhere/", "app_label": "keys"}
@@ -99,10 +99,11 @@ class Walk:
 
     def __init__(self, world: World) -> None:
         self.world, self.cells, self.wrong = world, 0, []
-        self.before = fingerprint(world.a.organization)
+        self.rows_of_a = Fingerprint(world.a.organization)
+        self.before = self.rows_of_a.take()
 
     def _is_touched(self) -> bool:
-        return fingerprint(self.world.a.organization) != self.before
+        return self.rows_of_a.take() != self.before
 
     def ask(self, person: Person, address: Address, route: Route, method: str, *, own: bool) -> None:
         """Try one cell in a transaction that is undone."""
