@@ -78,6 +78,12 @@ def test_no_template_keeps_words_from_translation():
     assert found == {}
 
 
+def test_no_name_for_stylesheets_scripts_or_forms_is_translated():
+    translated = re.compile(r'\s(?:class|id|name|for|type|href|value|role)="{%\s*(?:block)?translate')
+    found = [path.name for path in sorted((ROOT / "templates").rglob("*.html")) if translated.search(path.read_text())]
+    assert found == []
+
+
 @pytest.mark.parametrize(
     ("template", "words"),
     [
