@@ -8,11 +8,14 @@ from django.core.exceptions import ValidationError
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.formats import get_format
 from django.utils.html import format_html
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
+from dashboard import words
 from dashboard.templatetags.ui import STATE_WORDS
 from keys import lookup, pasted, receipts
 from keys.forms import DomainsField
@@ -20,7 +23,7 @@ from keys.models import ApiKey, BillingType, KeyProduct, KeySecret
 from keys.queries import with_state
 
 KEY_STATES = ("healthy", "unused", "grace", "expiring", "expired", "disabled", "suspended", "deleted")
-SEARCH_HELP = "ID of a key or an organisation, hint, organisation, e-mail of a member, name of a key"
+SEARCH_HELP = _("ID of a key or an organisation, hint, organisation, e-mail of a member, name of a key")
 
 
 class DomainLinesField(DomainsField):
@@ -57,7 +60,9 @@ class KeyAdminForm(forms.ModelForm):
         """Refuse a form that was made before someone else changed the key."""
         cleaned = super().clean() or {}
         if cleaned.get("made_from") != self.instance.version:
-            raise ValidationError("Someone else changed this key a moment ago. Open it again before you change it.")
+            raise ValidationError(
+                gettext("Someone else changed this key a moment ago. Open it again before you change it.")
+            )
         return cleaned
 
 
@@ -213,43 +218,49 @@ class ApiKeyAdmin(AuditedAdmin):
             key.version += 1
             key.save(update_fields=["version"])
 
-    @admin.display(description="state")
+    @admin.display(description=_("state"))
     def state(self, obj: Any) -> str:
         """What decides about its requests first."""
         return str(STATE_WORDS["deleted" if obj.deleted_at is not None else obj.state])
 
-    @admin.display(description="hint")
+    @admin.display(description=_("hint"))
     def hint(self, obj: Any) -> str:
         """What is shown of the current string."""
         return obj.current_hint or ""
 
-    @admin.display(description="for support")
+    @admin.display(description=_("for support"))
     def support_page(self, obj: ApiKey) -> str:
         """The key with its requests and history."""
-        return format_html(
-            '<a href="{}">Requests, limits and history</a>', reverse("support:key", args=[obj.public_id])
-        )
+        page = reverse("support:key", args=[obj.public_id])
+        return format_html('<a href="{}">{}</a>', page, gettext("Requests, limits and history"))
 
-    @admin.display(description="last change")
+    @admin.display(description=_("last change"))
     def holds(self, obj: ApiKey) -> str:
         """Since when it holds in every gateway, or who has not confirmed it yet."""
         found = receipts.latest(obj)
         if found is None:
-            return "holds everywhere; it is more than two days old"
+            return gettext("holds everywhere; it is more than two days old")
+        if found.behind:
+            return gettext("waiting for the word of %(gateways)s") % {"gateways": ", ".join(found.behind)}
         if found.everywhere_at is None:
-            return f"waiting for the word of {', '.join(found.behind)}" if found.behind else "no gateway is running"
-        return f"holds everywhere since {found.everywhere_at:%H:%M:%S}.{found.everywhere_at.microsecond // 100_000} UTC, {found.took_seconds:.1f} s after it was confirmed"
+            return gettext("no gateway is running")
+        text = gettext("holds everywhere since %(time)s UTC, %(seconds)s s after it was confirmed")
+        tenth = f"{get_format('DECIMAL_SEPARATOR')}{found.everywhere_at.microsecond // 100_000}"
+        return text % {
+            "time": f"{found.everywhere_at:%H:%M:%S}{tenth}",
+            "seconds": words.decimal(found.took_seconds, 1),
+        }
 
-    @admin.action(description="Disable…", permissions=["change"])
+    @admin.action(description=_("Disable…"), permissions=["change"])
     def disable_chosen(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> HttpResponse | None:
         """Have every request with the chosen keys refused, with a reason."""
         form = bulk.answered(request, bulk.ReasonForm)
         if not form.is_valid():
             question = bulk.Question(
                 "disable_chosen",
-                "Disable keys",
-                "Every request with these keys is refused within a second, until they are enabled again.",
-                "Disable",
+                gettext("Disable keys"),
+                gettext("Every request with these keys is refused within a second, until they are enabled again."),
+                gettext("Disable"),
             )
             return bulk.ask(self, request, queryset, form, question)
         reason = form.cleaned_data["reason"]
@@ -272,7 +283,7 @@ class ApiKeyAdmin(AuditedAdmin):
         )
         return None
 
-    @admin.action(description="Enable", permissions=["change"])
+    @admin.action(description=_("Enable"), permissions=["change"])
     def enable_chosen(self, request: HttpRequest, queryset: QuerySet[ApiKey]) -> None:
         """Let the chosen keys work again."""
 
@@ -327,7 +338,7 @@ class KeySecretAdmin(ReadOnlyAdmin):
             return super().get_search_results(request, queryset, search_term)
         return queryset.filter(key__in=ApiKey.objects.filter(lookup.anything(search_term)).values("pk")), False
 
-    @admin.display(description="organisation", ordering="key__organization__name")
+    @admin.display(description=_("organisation"), ordering="key__organization__name")
     def customer(self, obj: KeySecret) -> str:
         """Whose string it is."""
         return str(obj.key.organization)
@@ -343,7 +354,7 @@ class KeyProductAdmin(ReadOnlyAdmin):
     search_fields = ("=key__public_id", "key__name", "key__organization__name", "product__name")
     ordering = ("-pk",)
 
-    @admin.display(description="organisation", ordering="key__organization__name")
+    @admin.display(description=_("organisation"), ordering="key__organization__name")
     def customer(self, obj: KeyProduct) -> str:
         """Whose key it is."""
         return str(obj.key.organization)

@@ -5,6 +5,7 @@ from typing import Any
 from django.contrib import admin
 from django.db.models import Count, Q, QuerySet
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin
 from keys.models import Product, Route
@@ -69,7 +70,7 @@ class ProductAdmin(AuditedAdmin):
         """The prefixes of its paths."""
         return ", ".join(route.path_prefix for route in obj.routes.all())
 
-    @admin.display(description="keys", ordering="keys_kept")
+    @admin.display(description=_("keys"), ordering="keys_kept")
     def keys_count(self, obj: Any) -> int:
         """Keys that are valid for it and not deleted."""
         return obj.keys_kept

@@ -7,7 +7,8 @@ from django.contrib import admin
 from django.db import transaction
 from django.db.models import Case, QuerySet, Value, When
 from django.http import HttpRequest, HttpResponse
-from django.utils.translation import ngettext_lazy
+from django.utils.translation import gettext, ngettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, person
@@ -28,7 +29,7 @@ class QpsRequestAdmin(AuditedAdmin):
     date_hierarchy = "created_at"
     ordering = (Case(When(state="pending", then=Value(0)), default=Value(1)).asc(), "-created_at", "-pk")
     search_fields = ("=public_id", "reason", "key__name", "requested_by__email")
-    search_help_text = "ID of the request or the key, hint, organisation, e-mail"
+    search_help_text = _("ID of the request or the key, hint, organisation, e-mail")
     actions = ("approve_chosen", "reject_chosen")
     fields = (
         "public_id", "state", "customer", "key", "key_id_shown", "product", "current", "requested", "reason", "requested_by",
@@ -60,31 +61,31 @@ class QpsRequestAdmin(AuditedAdmin):
         context |= {"show_save": False, "show_save_and_continue": False}
         return super().render_change_form(request, context, *args, **kwargs)
 
-    @admin.display(description="organisation", ordering="key__organization__name")
+    @admin.display(description=_("organisation"), ordering="key__organization__name")
     def customer(self, obj: QpsRequest) -> str:
         """Who asks."""
         return str(obj.key.organization)
 
-    @admin.display(description="key", ordering="key__name")
+    @admin.display(description=_("key"), ordering="key__name")
     def key_name(self, obj: QpsRequest) -> str:
         """For which key."""
         return str(obj.key)
 
-    @admin.display(description="ID of the key")
+    @admin.display(description=_("ID of the key"))
     def key_id_shown(self, obj: QpsRequest) -> str:
         """The ID to quote."""
         return obj.key.public_id
 
-    @admin.action(description="Approve…", permissions=["change"])
+    @admin.action(description=_("Approve…"), permissions=["change"])
     def approve_chosen(self, request: HttpRequest, queryset: QuerySet[QpsRequest]) -> HttpResponse | None:
         """Set the limits that were asked for."""
         form = bulk.answered(request, bulk.NoteForm)
         if not form.is_valid():
             question = bulk.Question(
                 "approve_chosen",
-                "Approve QPS requests",
-                "Each key gets the limit that was requested, within a second, and the requester gets a mail.",
-                "Approve",
+                gettext("Approve QPS requests"),
+                gettext("Each key gets the limit that was requested, within a second, and the requester gets a mail."),
+                gettext("Approve"),
             )
             return bulk.ask(self, request, queryset, form, question)
         self._decide(
@@ -95,16 +96,16 @@ class QpsRequestAdmin(AuditedAdmin):
         )
         return None
 
-    @admin.action(description="Reject…", permissions=["change"])
+    @admin.action(description=_("Reject…"), permissions=["change"])
     def reject_chosen(self, request: HttpRequest, queryset: QuerySet[QpsRequest]) -> HttpResponse | None:
         """Leave the limits as they are, and say why."""
         form = bulk.answered(request, bulk.RejectionForm)
         if not form.is_valid():
             question = bulk.Question(
                 "reject_chosen",
-                "Reject QPS requests",
-                "The limits stay as they are, and the requester gets a mail with your note.",
-                "Reject",
+                gettext("Reject QPS requests"),
+                gettext("The limits stay as they are, and the requester gets a mail with your note."),
+                gettext("Reject"),
             )
             return bulk.ask(self, request, queryset, form, question)
         self._decide(

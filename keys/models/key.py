@@ -10,6 +10,7 @@ from django.db import models, transaction
 from django.db.models.functions import Lower
 from django.utils import timezone
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, User
 from dashboard import words
@@ -48,7 +49,7 @@ class ApiKey(KeyRecord):
     """The string that `create`, `rotate` or `undelete` has just made, for the answer; kept nowhere."""
 
     class Meta:
-        verbose_name = "API key"
+        verbose_name, verbose_name_plural = _("API key"), _("API keys")
         ordering = ["-created_at", "-pk"]
         indexes = [
             models.Index(

@@ -8,6 +8,7 @@ from django.core.validators import MaxValueValidator, MinValueValidator
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, User
 from dashboard import public_ids, words
@@ -70,7 +71,7 @@ class QpsRequest(models.Model):
     objects = QpsRequestQuerySet.as_manager()
 
     class Meta:
-        verbose_name = "QPS request"
+        verbose_name, verbose_name_plural = _("QPS request"), _("QPS requests")
         ordering = ["-created_at", "-pk"]
         constraints = [
             models.UniqueConstraint(
