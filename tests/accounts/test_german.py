@@ -56,6 +56,17 @@ def test_who_chose_english_reads_english_whatever_language_asked_for_the_mail(ca
     assert mail.outbox[-1].subject.endswith("Neues Passwort festlegen")
 
 
+def test_who_is_invited_reads_the_language_of_who_invites_until_they_have_one_of_their_own(cast, as_user):
+    cast.ada.choose_language("de")
+    invite = f"/organizations/{cast.northwind.public_id}/members/invite/"
+    as_user(cast.ada).submit(invite, email="eve@northwind.example", role="viewer")
+    assert mail.outbox[-1].subject == "Einladung zu Northwind Routing"
+    assert "mit der Rolle Betrachter." in mail.outbox[-1].body
+    cast.mallory.choose_language("en-gb")
+    as_user(cast.ada).submit(invite, email=cast.mallory.email, role="viewer")
+    assert mail.outbox[-1].subject == "Invitation to Northwind Routing"
+
+
 def test_activity_tells_in_the_readers_language_with_names_where_they_belong(cast, as_user):
     cast.ada.choose_language("de")
     Invitation.send(organization=cast.northwind, email="eve@northwind.example", role=Role.VIEWER, by=cast.ada)
