@@ -25,7 +25,7 @@ def german() -> Browser:
 
 
 def test_who_registers_in_german_is_asked_and_written_to_in_german(german):
-    assert german.get("/accounts/signup/").one("h1").text == "Konto anlegen"
+    assert german.get("/accounts/signup/").one("h1").text == "Konto erstellen"
     page = register(german, password1="short")
     assert "Dieses Passwort ist zu kurz" in page.one("#id_password1_error").text_content()
     register(german)
@@ -105,7 +105,7 @@ def test_the_support_desk_is_german_and_counts_in_german(cast, as_user):
     assert {"Angaben", "Mitglieder", "Tarif"} & set(page.texts("dt"))
     assert "Inhaber" in page
     key = sam.get(f"/support/keys/{cast.key.public_id}/")
-    assert "hat den Key angelegt" in key
+    assert "hat den Key erstellt" in key
     done = sam.submit(f"/support/keys/{cast.key.public_id}/disable/", reason="Test", follow=True)
     assert "Fleet tracking ist deaktiviert. Es gilt innerhalb einer Sekunde." in done
 
@@ -135,5 +135,5 @@ def test_the_page_of_maintenance_needs_no_database_to_be_german(german, settings
 def test_the_admin_names_what_it_lists_in_german(cast, as_user):
     cast.sam.choose_language("de")
     page = as_user(cast.sam).get("/admin/accounts/membership/")
-    assert {"Benutzer", "Organisation", "Rolle", "Angelegt"} <= set(page.texts("thead .text"))
+    assert {"Benutzer", "Organisation", "Rolle", "Erstellt"} <= set(page.texts("thead .text"))
     assert "Aktivitätseinträge" in page
