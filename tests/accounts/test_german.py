@@ -79,7 +79,7 @@ def test_activity_tells_in_the_readers_language_with_names_where_they_belong(cas
         as_user(cast.ben).get("/activity/").texts(".history p")
     )
     wrong = as_user(cast.ada).get("/activity/?from=2026-02-02&to=2026-02-01")
-    assert "Von: Das liegt nach dem letzten Datum." in wrong
+    assert "Von: Das liegt nach dem letzten Tag." in wrong
     header, *rows = as_user(cast.ada).get("/activity/csv/").response.getvalue().decode().splitlines()
     assert "Person,E-mail,Kind" in header
     assert any("changed the role of ben@northwind.example" in row for row in rows), "programs read it in English"
