@@ -90,18 +90,18 @@ class Fit:
         return f"A limit of {self.recommended:,} is enough." if self.direction == "down" else "The limit fits."
 
 
-_ESTIMATES = f"""{peaks.WANTED}
-SELECT level.qps, sum(requests)::bigint, sum(least)::bigint, sum(greatest(least, most))::bigint, count(*) FILTER (WHERE peak > level.qps)
-FROM unnest(%(limits)s::bigint[]) AS level (qps)
-CROSS JOIN (
+_ESTIMATES = f"""{peaks.WANTED}, of_minute AS MATERIALIZED (
     SELECT sum(u.requests)::bigint AS requests, max(u.peak_qps)::bigint AS peak
     FROM wanted JOIN usage_minute u USING (key_id, product_id) WHERE u.minute >= wanted.since GROUP BY u.minute
-) AS of_minute
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN peak > level.qps THEN least(requests, greatest(peak - level.qps, requests - 60 * level.qps)) ELSE 0 END AS least,
-           CASE WHEN peak > level.qps
-           THEN least(requests, requests / peak * (peak - level.qps) + greatest(0, requests %% peak - level.qps)) ELSE 0 END AS most
-) AS refused
+)
+SELECT level.qps, coalesce((SELECT sum(requests) FROM of_minute), 0)::bigint, coalesce(sum(least), 0)::bigint,
+       coalesce(sum(greatest(least, most)), 0)::bigint, count(peak)
+FROM unnest(%(limits)s::bigint[]) AS level (qps)
+LEFT JOIN of_minute ON peak > level.qps
+LEFT JOIN LATERAL (
+    SELECT least(requests, greatest(peak - level.qps, requests - 60 * level.qps)) AS least,
+           least(requests, requests / peak * (peak - level.qps) + greatest(0, requests %% peak - level.qps)) AS most
+) AS refused ON peak IS NOT NULL
 GROUP BY level.qps
 """  # noqa: S608  (a statement of ours)
 
@@ -121,8 +121,7 @@ def estimates(key_id: int, product_id: int, limits: Iterable[int]) -> dict[int, 
     wanted = sorted(set(limits))
     with connection.cursor() as cursor:
         cursor.execute(_ESTIMATES, peaks.wanted([(key_id, product_id)]) | {"limits": wanted})
-        found = {row[0]: Estimate(*row) for row in cursor.fetchall()}
-    return {qps: found.get(qps, Estimate(qps)) for qps in wanted}
+        return {row[0]: Estimate(*row) for row in cursor.fetchall()}
 
 
 def recommend(measured: Peaks | None) -> int | None:
