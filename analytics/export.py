@@ -15,7 +15,7 @@ from analytics.key_rows import pair_buckets
 from analytics.queries import Counts
 from analytics.ranges import Bucket
 from analytics.report import grid_of
-from dashboard import spreadsheets
+from dashboard import brand, spreadsheets
 
 COLUMNS = {
     "usage": (
@@ -46,12 +46,12 @@ class Sheet:
 
 
 def file_name(filters: Filters, *, by_key: bool, suffix: str) -> str:
-    """Name the view, the key, the dates and the step."""
+    """Name the provider, the view, the key, the dates and the step."""
     period = filters.period
     key = f"-{filters.key.public_id}" if filters.key else ""
     rows = "-keys" if by_key else ""
     step = filters.step.replace("_", "-")
-    return f"latchkey-{filters.view}{key}{rows}-{period.first}-to-{period.last}-by-{step}.{suffix}"
+    return f"{brand.file_prefix()}-{filters.view}{key}{rows}-{period.first}-to-{period.last}-by-{step}.{suffix}"
 
 
 def sheet(filters: Filters, *, by_key: bool) -> Sheet:
