@@ -18,7 +18,7 @@ from dashboard import brand, htmx, languages, stamps
 
 register = template.Library()
 
-PASSING = ("deleted", "receipt")
+PASSING = ("deleted", "receipt", "layout")
 """Query parameters of one answer, which links on the page do not keep."""
 
 STATE_WORDS = {
@@ -58,6 +58,12 @@ def brand_style() -> str:
 def page_language() -> str:
     """The language of the page, as HTML names it."""
     return languages.tag()
+
+
+@register.simple_tag
+def brand_shade(step: int, ours: str) -> str:
+    """A shade of the provider's colour, for mails, which have no stylesheet; `ours` where none is set."""
+    return str(settings.BRAND_SHADES.get(step, ours))
 
 
 @register.simple_tag

@@ -66,6 +66,7 @@ def test_mails_name_the_provider(cast, ada, branded):
     (message,) = mail.outbox
     assert "invites you to Northwind Routing at Meridian <Maps>" in message.body
     assert "Latchkey" not in message.body + message.alternatives[0][0]
+    assert f"a {{ color: {colours.shades('#D8001F')[600]}; }}" in message.alternatives[0][0]
 
 
 def test_mails_of_the_account_and_of_alerts_name_nobody_else(cast, branded):
@@ -92,7 +93,10 @@ def test_what_happens_by_itself_is_done_by_the_provider_and_files_are_named_afte
     page = ada.get("/activity/")
     assert "Meridian <Maps>" in page.one(".ledger, .history, #activity-list").text_content()
     assert "Latchkey" not in page.text
-    for url, name in (("/activity/csv/", "meridian-maps-activity-until-"), ("/analytics/usage.csv", "meridian-maps-usage-")):
+    for url, name in (
+        ("/activity/csv/", "meridian-maps-activity-until-"),
+        ("/analytics/usage.csv", "meridian-maps-usage-"),
+    ):
         assert f'filename="{name}' in ada.get(url)["Content-Disposition"], url
 
 
