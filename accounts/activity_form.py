@@ -21,14 +21,17 @@ class ActivityForm(forms.Form):
     """Person, kind, key and dates. What is wrong says so at the field."""
 
     person = forms.ChoiceField(
-        required=False, error_messages={"invalid_choice": gettext_lazy("This person did nothing here.")}
+        label=gettext_lazy("Person"),
+        required=False,
+        error_messages={"invalid_choice": gettext_lazy("This person did nothing here.")},
     )
     kind = forms.ChoiceField(
+        label=gettext_lazy("Kind"),
         required=False,
         choices=[("", gettext_lazy("Everything")), *((code, word) for code, (word, _) in stories.KINDS.items())],
         error_messages={"invalid_choice": gettext_lazy("There is no such kind.")},
     )
-    key = forms.CharField(required=False, max_length=80)
+    key = forms.CharField(label=gettext_lazy("Key"), required=False, max_length=80)
     before = forms.CharField(required=False, max_length=40)
 
     def __init__(self, data: QueryDict, *, organization: Organization) -> None:
@@ -37,8 +40,8 @@ class ActivityForm(forms.Form):
         self.people = activity.people(organization)
         named = [(reference, person.label) for reference, person in self.people.items()]
         self.fields["person"].choices = [("", _("Everybody")), *named]  # type: ignore[attr-defined]
-        for name in ("from", "to"):
-            self.fields[name] = forms.DateField(input_formats=["%Y-%m-%d"], required=False)
+        for name, label in (("from", _("From")), ("to", _("To"))):
+            self.fields[name] = forms.DateField(label=label, input_formats=["%Y-%m-%d"], required=False)
             self.fields[name].error_messages["invalid"] = _("Write the date as 2026-11-17.")
 
     def clean_key(self) -> tuple[str, ...] | None:

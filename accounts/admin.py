@@ -16,7 +16,7 @@ from django.db.models import Count, Q, QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
-from django.utils.translation import gettext_lazy, ngettext_lazy
+from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 
 from accounts import bulk
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
@@ -312,7 +312,7 @@ class OrganizationAdmin(AuditedAdmin):
         bulk.report(request, tally, done=done, unchanged=already)
         return None
 
-    @admin.action(description=gettext_lazy("Resume"), permissions=["change"])
+    @admin.action(description=pgettext_lazy("organisation", "Resume"), permissions=["change"])
     def resume_chosen(self, request: HttpRequest, queryset: QuerySet[Organization]) -> None:
         """Undo a suspension."""
 

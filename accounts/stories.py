@@ -64,16 +64,21 @@ KINDS: dict[str, tuple[str | Promise, tuple[str, ...]]] = {
 
 FACTS = {
     "billing": pgettext_lazy("fact", "billing type"),
+    "billing type": pgettext_lazy("fact", "billing type"),
+    "condition": pgettext_lazy("fact", "condition"),
     "domains": pgettext_lazy("fact", "domains"),
     "expiry": pgettext_lazy("fact", "end date"),
+    "key": pgettext_lazy("fact", "key"),
     "key_life_days": pgettext_lazy("fact", "longest life in days"),
     "limits": pgettext_lazy("fact", "QPS limits"),
+    "mail": pgettext_lazy("fact", "mail"),
     "members": pgettext_lazy("fact", "members"),
     "name": pgettext_lazy("fact", "name"),
     "plan": pgettext_lazy("fact", "plan"),
     "products": pgettext_lazy("fact", "products"),
     "shows_secrets_once": pgettext_lazy("fact", "keys shown only once"),
     "time_zone": pgettext_lazy("fact", "time zone"),
+    "webhook": pgettext_lazy("fact", "webhook"),
 }
 """Facts as people call them; others are called as in the log."""
 

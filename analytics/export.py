@@ -17,7 +17,7 @@ from analytics.marks import Span
 from analytics.queries import Counts
 from analytics.ranges import STEPS, Bucket
 from analytics.report import grid_of
-from dashboard import spreadsheets
+from dashboard import brand, spreadsheets
 
 COLUMNS = {
     "usage": (
@@ -52,12 +52,12 @@ class Sheet:
 
 
 def file_name(filters: Filters, *, by_key: bool, suffix: str) -> str:
-    """Name the view, the key, the dates and the step."""
+    """Name the provider, the view, the key, the dates and the step."""
     period = filters.period
     key = f"-{filters.key.public_id}" if filters.key else ""
     rows = "-keys" if by_key else ""
     step = filters.step.replace("_", "-")
-    return f"latchkey-{filters.view}{key}{rows}-{period.first}-to-{period.last}-by-{step}.{suffix}"
+    return f"{brand.file_prefix()}-{filters.view}{key}{rows}-{period.first}-to-{period.last}-by-{step}.{suffix}"
 
 
 def sheet(filters: Filters, *, by_key: bool) -> Sheet:

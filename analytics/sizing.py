@@ -99,20 +99,20 @@ class Fit:
         )
 
 
-_ESTIMATES = """
-SELECT level.qps, sum(requests)::bigint, sum(least)::bigint, sum(greatest(least, most))::bigint, count(*) FILTER (WHERE peak > level.qps)
-FROM unnest(%s::bigint[]) AS level (qps)
-CROSS JOIN (
-    SELECT sum(requests)::bigint AS requests, max(peak_qps)::bigint AS peak
-    FROM usage_minute WHERE key_id = %s AND product_id = %s AND minute >= %s GROUP BY minute
-) AS of_minute
-CROSS JOIN LATERAL (
-    SELECT CASE WHEN peak > level.qps THEN least(requests, greatest(peak - level.qps, requests - 60 * level.qps)) ELSE 0 END AS least,
-           CASE WHEN peak > level.qps
-           THEN least(requests, requests / peak * (peak - level.qps) + greatest(0, requests %% peak - level.qps)) ELSE 0 END AS most
-) AS refused
+_ESTIMATES = f"""{peaks.WANTED}, of_minute AS MATERIALIZED (
+    SELECT sum(u.requests)::bigint AS requests, max(u.peak_qps)::bigint AS peak
+    FROM wanted JOIN usage_minute u USING (key_id, product_id) WHERE u.minute >= wanted.since GROUP BY u.minute
+)
+SELECT level.qps, coalesce((SELECT sum(requests) FROM of_minute), 0)::bigint, coalesce(sum(least), 0)::bigint,
+       coalesce(sum(greatest(least, most)), 0)::bigint, count(peak)
+FROM unnest(%(limits)s::bigint[]) AS level (qps)
+LEFT JOIN of_minute ON peak > level.qps
+LEFT JOIN LATERAL (
+    SELECT least(requests, greatest(peak - level.qps, requests - 60 * level.qps)) AS least,
+           least(requests, requests / peak * (peak - level.qps) + greatest(0, requests %% peak - level.qps)) AS most
+) AS refused ON peak IS NOT NULL
 GROUP BY level.qps
-"""
+"""  # noqa: S608  (a statement of ours)
 
 _USED = """
 SELECT a.id FROM (
@@ -128,11 +128,9 @@ ORDER BY used.peak::float / coalesce(a.qps_limit, p.default_qps) DESC, k.name, a
 def estimates(key_id: int, product_id: int, limits: Iterable[int]) -> dict[int, Estimate]:
     """Return what each limit would have refused in the last 30 days; one statement, which reads every minute of the key."""
     wanted = sorted(set(limits))
-    since = timezone.now() - dt.timedelta(days=peaks.DAYS)
     with connection.cursor() as cursor:
-        cursor.execute(_ESTIMATES, [wanted, key_id, product_id, since])
-        found = {row[0]: Estimate(*row) for row in cursor.fetchall()}
-    return {qps: found.get(qps, Estimate(qps)) for qps in wanted}
+        cursor.execute(_ESTIMATES, peaks.wanted([(key_id, product_id)]) | {"limits": wanted})
+        return {row[0]: Estimate(*row) for row in cursor.fetchall()}
 
 
 def recommend(measured: Peaks | None) -> int | None:
@@ -166,7 +164,7 @@ def used_limits(organization: Organization, number: int) -> tuple[list[Fit], boo
         ids = [row[0] for row in cursor.fetchall()]
     rows = KeyProduct.objects.select_related("product", "key").in_bulk(ids[:PAGE_SIZE])
     shown = [rows[pk] for pk in ids[:PAGE_SIZE] if pk in rows]
-    read = peaks.hours_of((row.key_id, row.product_id) for row in shown)
+    read = peaks.days_of((row.key_id, row.product_id) for row in shown)
     return [_fit(row, row.key, *read[row.key_id, row.product_id]) for row in shown], len(ids) > PAGE_SIZE
 
 
@@ -184,7 +182,9 @@ def _fits(assigned: Iterable[KeyProduct], keys: dict[int, ApiKey]) -> list[Fit]:
     rows = list(assigned)
     pairs = [(row.key_id, row.product_id) for row in rows]
     measured, days = peaks.peaks_of(pairs), peaks.days_of(pairs)
-    return [_fit(row, keys[row.key_id], days[pair], measured.get(pair)) for row, pair in zip(rows, pairs, strict=True)]
+    return [
+        _fit(row, keys[row.key_id], days[pair][0], measured.get(pair)) for row, pair in zip(rows, pairs, strict=True)
+    ]
 
 
 def _fit(assigned: KeyProduct, key: ApiKey, days: Sequence[int], measured: Peaks | None) -> Fit:

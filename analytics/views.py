@@ -15,7 +15,7 @@ from accounts.views.answers import Question, acts, ask, done
 from analytics import export, queries, rebuild, report, statement
 from analytics.filters import RANGES, VIEWS, Filters, View
 from analytics.forms import FilterForm, ZoneForm
-from dashboard import htmx
+from dashboard import brand, htmx
 
 PAGE = "analytics/page.html"
 STATEMENT = "analytics/statement.html"
@@ -112,7 +112,7 @@ def statement_csv(request: MemberRequest) -> HttpResponseBase:
         return HttpResponse(error.message, content_type="text/plain", status=422)
     lines = export.csv_lines(statement.sheet(request.organization, month))
     response = StreamingHttpResponse(export.gathered(lines), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="latchkey-statement-{month:%Y-%m}.csv"'
+    response["Content-Disposition"] = f'attachment; filename="{brand.file_prefix()}-statement-{month:%Y-%m}.csv"'
     return response
 
 

@@ -1,11 +1,13 @@
 """The provider's own name, colour and logo, from the settings; read and checked at start."""
 
 import hashlib
+from email.utils import formataddr, parseaddr
 from pathlib import Path
 
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.text import slugify
 
 KEEP = "public, max-age=31536000, immutable"
 TYPES = {".svg": "image/svg+xml", ".png": "image/png", ".webp": "image/webp"}
@@ -25,6 +27,16 @@ def read_logo(path: str) -> bytes:
         return Path(path).read_bytes()
     except OSError as error:
         raise BrandError(f"{path} cannot be read: {error.strerror}.") from error
+
+
+def sender(address: str, name: str) -> str:
+    """Return an address of mails with the provider's name before it, unless it has a name of its own."""
+    return address if parseaddr(address)[0] else formataddr((name, address))
+
+
+def file_prefix() -> str:
+    """Return how names of files begin that customers save: the provider's name in small letters and hyphens."""
+    return slugify(settings.BRAND_NAME) or "export"
 
 
 def style_url() -> str:

@@ -1,4 +1,4 @@
-"""How a person likes the dashboard on this device: light or dark, and whether single keys do something.
+"""How a person likes the dashboard on this device: light or dark, whether single keys do something, and how keys are listed.
 
 Kept in cookies, not in the account: the telephone may be dark and the desk light. The server reads them and writes the page
 accordingly, so nothing changes colour while it loads.
@@ -12,6 +12,7 @@ from django.utils.translation import pgettext
 
 THEME_COOKIE = "latchkey_theme"
 SINGLE_KEYS_COOKIE = "latchkey_single_keys"
+LAYOUT_COOKIE = "latchkey_layout"
 LASTS = 365 * 24 * 3600
 
 
@@ -34,6 +35,13 @@ class Theme(StrEnum):
         return "light dark" if self is Theme.SYSTEM else self.value
 
 
+class Layout(StrEnum):
+    """How the list of keys is set: a card for each, or a line of a table."""
+
+    CARDS = "cards"
+    TABLE = "table"
+
+
 THEMES = tuple(each.value for each in Theme)
 
 
@@ -41,6 +49,12 @@ def theme(request: HttpRequest) -> Theme:
     """Return what was chosen on this device; a cookie that says something else counts as none."""
     chosen = request.COOKIES.get(THEME_COOKIE, "")
     return Theme(chosen) if chosen in THEMES else Theme.SYSTEM
+
+
+def layout(request: HttpRequest) -> Layout:
+    """Return how keys are listed: as the address says, else as was chosen last on this device."""
+    chosen = request.GET.get("layout") or request.COOKIES.get(LAYOUT_COOKIE)
+    return Layout.TABLE if chosen == Layout.TABLE else Layout.CARDS
 
 
 def uses_single_keys(request: HttpRequest) -> bool:
@@ -51,6 +65,11 @@ def uses_single_keys(request: HttpRequest) -> bool:
 def keep_theme(response: HttpResponse, chosen: Theme) -> None:
     """Remember the colours for a year; `system` is what holds without a cookie."""
     _keep(response, THEME_COOKIE, "" if chosen is Theme.SYSTEM else chosen.value)
+
+
+def keep_layout(response: HttpResponse, chosen: Layout) -> None:
+    """Remember for a year how keys are listed; cards are what holds without a cookie."""
+    _keep(response, LAYOUT_COOKIE, "" if chosen is Layout.CARDS else chosen.value)
 
 
 def keep_single_keys(response: HttpResponse, *, on: bool) -> None:

@@ -234,14 +234,14 @@ SOCIALACCOUNT_EMAIL_AUTHENTICATION_AUTO_CONNECT = True
 SOCIALACCOUNT_LOGIN_ON_GET = True
 
 # Mail ---------------------------------------------------------------------------------------------------------------
-DEFAULT_FROM_EMAIL = env.str("DEFAULT_FROM_EMAIL", default="Latchkey <latchkey@localhost>")
+BRAND_NAME = MFA_TOTP_ISSUER = env.str("BRAND_NAME", default="Latchkey")
+DEFAULT_FROM_EMAIL = brand.sender(env.str("DEFAULT_FROM_EMAIL", default="latchkey@localhost"), BRAND_NAME)
 vars().update(env.email_url_config(env.str("EMAIL_URL", default="smtp://localhost:25")))
 EMAIL_TIMEOUT = 10
 if DEVELOPMENT and "EMAIL_URL" not in os.environ:
     EMAIL_BACKEND = "dashboard.mail.DevelopmentBackend"
 
-# The provider's own name, colour and logo -----------------------------------------------------------------------------
-BRAND_NAME = MFA_TOTP_ISSUER = env.str("BRAND_NAME", default="Latchkey")
+# The provider's own colour and logo ------------------------------------------------------------------------------------
 BRAND_COLOUR = env.str("BRAND_COLOUR", default="")
 BRAND_LOGO = env.str("BRAND_LOGO", default="")
 try:

@@ -1,15 +1,38 @@
 """All components on one page, drawn by the templates that the pages use; in development only."""
 
+from typing import Any
+
 from django import forms
 from django.conf import settings
 from django.core.paginator import Paginator
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 
+from analytics import charts
+from analytics.key_states import DayTraffic
+from analytics.key_usage import KeyUsage
+from dashboard import styleguide_chart
 from dashboard.templatetags.ui import STATE_WORDS
+from keys.queries import KeyRow
 from keys.snippets import test_requests
 
 EXAMPLE_ID = "key_0123456789ABCDEF"
+
+
+def example_card() -> dict[str, Any]:
+    """Return a key as its card in the list shows it: `card` and `usages`."""
+    days = [0, 2, 9, 5, 0, 3, 11, 4] * 3 + [1, 4, 12, 6]
+    refused = [0] * 26 + [2, 3]
+    usage = KeyUsage(
+        sum(days), sum(refused), 48, "Routing API", 60, charts.sketch(days, refused=refused), uses_old_string=False, day=DayTraffic(41)
+    )  # fmt: skip
+    card = KeyRow(
+        pk=0, public_id=EXAMPLE_ID, name="Web shop, production", hint="lkR4tW…9fQ2", state="healthy", billing="Paying",
+        products=("Map Display API", "Search API", "Routing API", "Traffic API"), domains=("shop.example.com", "*.example.com"),
+        created_at=styleguide_chart.NOW, rotated_at=None, last_used_at=styleguide_chart.NOW, expires_at=None, disabled_at=None,
+        disabled_reason="", disabled_by_staff=False, is_copyable=True, grace_hint="", grace_ends_at=None, grace_last_used_at=None,
+    )  # fmt: skip
+    return {"card": card, "usages": {0: usage}}
 
 
 class ExampleForm(forms.Form):
@@ -39,5 +62,5 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "snippets": test_requests(settings.GATEWAY_URL, []),
         "key_id": EXAMPLE_ID,
         "row": {"products": ["Map Display API", "Search API", "Routing API"], "shown_products": ["Map Display API"], "more_products": 2},
-    }  # fmt: skip
+    } | example_card() | styleguide_chart.example()  # fmt: skip
     return render(request, "dashboard/styleguide.html", context)

@@ -6,6 +6,7 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy
 
 from accounts.models import Organization, User, check_time_zone
 from keys.models import ApiKey, Product
@@ -18,7 +19,8 @@ class RegistrationForm(forms.Form):
     """What registering asks beyond address and password; allauth merges the two."""
 
     organization = forms.CharField(
-        label="Organisation", max_length=80, validators=[refuse_key], help_text="The company or project that your keys belong to.",
+        label=gettext_lazy("Organisation"), max_length=80, validators=[refuse_key],
+        help_text=gettext_lazy("The company or project that your keys belong to."),
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )  # fmt: skip
     time_zone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-time-zone": ""}))

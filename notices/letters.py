@@ -59,7 +59,8 @@ def compose(letter: Letter) -> EmailMultiAlternatives | None:
     person = notices[0].person
     if person:
         message.to = [person.email]
-    with translation.override(languages.of(person)):
+    reader = languages.of(person, otherwise=readable[0].context.get("language", settings.LANGUAGE_CODE))
+    with translation.override(reader):
         return _tell(message, readable)
 
 

@@ -71,7 +71,7 @@ def decision_page(wish: QpsRequest) -> DecisionPage:
     known = {word: qps for word, qps in levels.items() if qps is not None}
     estimates = sizing.estimates(*pair, known.values())
     others = wish.key.qps_requests.exclude(pk=wish.pk).select_related("product", "decided_by")[:SHOWN_DECIDED]
-    drawing = sizing.draw(peaks.days_of([pair])[pair], wish.current if limit is None else limit, wish.requested)
+    drawing = sizing.draw(peaks.days_of([pair])[pair][0], wish.current if limit is None else limit, wish.requested)
     compared = tuple((word, estimates[qps]) for word, qps in known.items())
     return DecisionPage(wish, limit, found, recommended, compared, drawing, tuple(others))
 

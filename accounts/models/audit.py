@@ -4,6 +4,7 @@ import datetime as dt
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Self
 
+from django.conf import settings
 from django.db import models
 from django.utils import timezone
 from django.utils.translation import gettext_lazy
@@ -103,7 +104,7 @@ class AuditEvent(models.Model):
         return cls.objects.create(
             organization=organization,
             actor=actor,
-            actor_label=actor.email if actor else "Latchkey",
+            actor_label=actor.email if actor else settings.BRAND_NAME[:254],
             as_staff=as_staff,
             verb=verb,
             target_id=target.public_id,

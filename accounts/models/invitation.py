@@ -17,7 +17,7 @@ from django.utils.translation import gettext_lazy
 from accounts.models.audit import AuditEvent, Target
 from accounts.models.membership import Membership, Role, check_may_manage
 from accounts.models.user import User
-from dashboard import public_ids
+from dashboard import languages, public_ids
 from keys.refusals import Refusal
 from notices import outbox
 
@@ -205,7 +205,10 @@ class Invitation(models.Model):
             raise Refusal(_("Your organisation sent many invitations in the last hour. Try again later."))
 
     def _post(self, link: str, by: User) -> None:
+        """Tell the address: in its owner's language, else in that of who invites, who mostly share one."""
+        reader = User.objects.filter(email__iexact=self.email).first()
         context = {
+            "language": languages.of(reader, otherwise=languages.current()),
             "organization": str(self.organization),
             "invited_by": f"{by.label} ({by.email})",
             "role": self.role,

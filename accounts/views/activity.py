@@ -6,7 +6,7 @@ from django.utils import timezone
 from accounts import activity
 from accounts.activity_form import ActivityForm
 from accounts.requests import MemberRequest
-from dashboard import htmx
+from dashboard import brand, htmx
 
 PAGE = "accounts/activity.html"
 
@@ -28,7 +28,7 @@ def csv(request: MemberRequest) -> HttpResponseBase:
         return _wrong(request, form)
     response = StreamingHttpResponse(activity.lines(form.filters()), content_type="text/csv; charset=utf-8")
     today = timezone.now().astimezone(request.organization.zone).date()
-    response["Content-Disposition"] = f'attachment; filename="latchkey-activity-until-{today}.csv"'
+    response["Content-Disposition"] = f'attachment; filename="{brand.file_prefix()}-activity-until-{today}.csv"'
     return response
 
 

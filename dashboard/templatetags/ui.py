@@ -21,7 +21,7 @@ from dashboard import brand, htmx, languages, script_words, stamps, words
 
 register = template.Library()
 
-PASSING = ("deleted", "receipt")
+PASSING = ("deleted", "receipt", "layout")
 """Query parameters of one answer, which links on the page do not keep."""
 
 STATE_WORDS = {
@@ -69,6 +69,12 @@ def page_language() -> str:
 def words_for_scripts() -> SafeString:
     """Attributes that hold what scripts say."""
     return format_html_join("", ' data-{}="{}"', script_words.attributes().items())
+
+
+@register.simple_tag
+def brand_shade(step: int, ours: str) -> str:
+    """A shade of the provider's colour, for mails, which have no stylesheet; `ours` where none is set."""
+    return str(settings.BRAND_SHADES.get(step, ours))
 
 
 @register.simple_tag

@@ -7,7 +7,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest
-from dashboard import htmx
+from dashboard import htmx, preferences
 from keys import ends, queries, receipts, tokens
 from keys.pasted import holds_key
 from keys.snippets import test_requests
@@ -33,12 +33,16 @@ def key_list(request: MemberRequest) -> HttpResponse:
         sort=request.GET.get("sort", ""),
         number=request.GET.get("page", "1"),
     )
-    context = {"tab": "keys", "found": found, "query": query}
+    layout = preferences.layout(request)
+    context = {"tab": "keys", "found": found, "query": query, "layout": layout}
     if (public_id := request.GET.get("deleted")) and (
         key := request.organization.keys.filter(public_id=public_id).first()
     ):
         context |= receipts.shown(key, "deleted")
-    return htmx.render(request, "keys/list.html", "list", context)
+    response = htmx.render(request, "keys/list.html", "list", context)
+    if "layout" in request.GET:
+        preferences.keep_layout(response, layout)
+    return response
 
 
 def detail(request: MemberRequest, public_id: str) -> HttpResponse:

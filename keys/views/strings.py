@@ -11,7 +11,8 @@ from django.utils.translation import gettext
 from accounts.models import Sensitive
 from accounts.requests import MemberRequest
 from accounts.signin.recent import ask_again, page_of
-from dashboard import htmx
+from dashboard import htmx, preferences
+from dashboard.preferences import Layout
 from keys import queries, receipts
 from keys.forms import DELAYS_HOURS, ActionForm, ConfirmForm, ExtendForm, RotateForm
 from keys.models import ApiKey
@@ -106,15 +107,17 @@ def _ends(form: ActionForm) -> dict[str, object]:
 
 
 def _rotated(request: MemberRequest, key: ApiKey) -> HttpResponse:
-    """Show the outcome with the new key to copy; in the list also the changed row."""
+    """Show the outcome with the new key to copy; in the list also the changed row, where it is a table by loading it again."""
+    is_in_list = htmx.comes_from(request, reverse("keys:list"))
+    is_in_table = is_in_list and preferences.layout(request) is Layout.TABLE
     context = {
         "key": key,
         **queries.one_row(key),
-        "in_list": htmx.comes_from(request, reverse("keys:list")),
+        "in_list": is_in_list and not is_in_table,
         "string": "" if key.current_secret.sealed else key.new_string,
         "tab": "keys",
         **receipts.shown(key, "retired"),
     }
     response = htmx.render(request, "keys/rotated.html", "dialog", context)
     response["Cache-Control"] = "no-store, private"
-    return response
+    return htmx.announce(response, "", **{"keys-changed": True}) if is_in_table else response

@@ -25,7 +25,7 @@ def german() -> Browser:
 
 
 def test_who_registers_in_german_is_asked_and_written_to_in_german(german):
-    assert german.get("/accounts/signup/").one("h1").text == "Konto anlegen"
+    assert german.get("/accounts/signup/").one("h1").text == "Konto erstellen"
     page = register(german, password1="short")
     assert "Dieses Passwort ist zu kurz" in page.one("#id_password1_error").text_content()
     register(german)
@@ -56,6 +56,17 @@ def test_who_chose_english_reads_english_whatever_language_asked_for_the_mail(ca
     assert mail.outbox[-1].subject.endswith("Neues Passwort festlegen")
 
 
+def test_who_is_invited_reads_the_language_of_who_invites_until_they_have_one_of_their_own(cast, as_user):
+    cast.ada.choose_language("de")
+    invite = f"/organizations/{cast.northwind.public_id}/members/invite/"
+    as_user(cast.ada).submit(invite, email="eve@northwind.example", role="viewer")
+    assert mail.outbox[-1].subject == "Einladung zu Northwind Routing"
+    assert "mit der Rolle Betrachter." in mail.outbox[-1].body
+    cast.mallory.choose_language("en-gb")
+    as_user(cast.ada).submit(invite, email=cast.mallory.email, role="viewer")
+    assert mail.outbox[-1].subject == "Invitation to Northwind Routing"
+
+
 def test_activity_tells_in_the_readers_language_with_names_where_they_belong(cast, as_user):
     cast.ada.choose_language("de")
     Invitation.send(organization=cast.northwind, email="eve@northwind.example", role=Role.VIEWER, by=cast.ada)
@@ -67,6 +78,8 @@ def test_activity_tells_in_the_readers_language_with_names_where_they_belong(cas
     assert "Ada Nowak changed the role of ben@northwind.example developer → admin" in " ".join(
         as_user(cast.ben).get("/activity/").texts(".history p")
     )
+    wrong = as_user(cast.ada).get("/activity/?from=2026-02-02&to=2026-02-01")
+    assert "Von: Das liegt nach dem letzten Tag." in wrong
     header, *rows = as_user(cast.ada).get("/activity/csv/").response.getvalue().decode().splitlines()
     assert "Person,E-mail,Kind" in header
     assert any("changed the role of ben@northwind.example" in row for row in rows), "programs read it in English"
@@ -92,7 +105,7 @@ def test_the_support_desk_is_german_and_counts_in_german(cast, as_user):
     assert {"Angaben", "Mitglieder", "Tarif"} & set(page.texts("dt"))
     assert "Inhaber" in page
     key = sam.get(f"/support/keys/{cast.key.public_id}/")
-    assert "hat den Key angelegt" in key
+    assert "hat den Key erstellt" in key
     done = sam.submit(f"/support/keys/{cast.key.public_id}/disable/", reason="Test", follow=True)
     assert "Fleet tracking ist deaktiviert. Es gilt innerhalb einer Sekunde." in done
 
@@ -123,5 +136,5 @@ def test_the_page_of_maintenance_needs_no_database_to_be_german(german, settings
 def test_the_admin_names_what_it_lists_in_german(cast, as_user):
     cast.sam.choose_language("de")
     page = as_user(cast.sam).get("/admin/accounts/membership/")
-    assert {"Benutzer", "Organisation", "Rolle", "Angelegt"} <= set(page.texts("thead .text"))
+    assert {"Benutzer", "Organisation", "Rolle", "Erstellt"} <= set(page.texts("thead .text"))
     assert "Aktivitätseinträge" in page

@@ -8,6 +8,7 @@ from django.utils import timezone
 
 from analytics import sizing
 from analytics.peaks import Peaks
+from analytics.ranges import day_start
 from keys.models import ApiKey, Product, QpsRequest
 from tests.analytics.usage import add, delta, record
 from tests.factories import KeyFactory, products
@@ -154,3 +155,17 @@ def test_the_deciding_admin_sees_what_limits_would_have_refused(cast, as_user):
         "Asked 20 between 11.0 and 33.0 % 1",
         "Recommended 45 none 0",
     ]
+
+
+def test_thirty_days_are_dates_of_the_zone_on_every_page(cast, ada):
+    cast.northwind.time_zone = "Pacific/Kiritimati"
+    cast.northwind.save(update_fields=["time_zone"])
+    begins = day_start(timezone.now().astimezone(cast.northwind.zone).date() - 29 * DAY, cast.northwind.zone)
+    record(cast.key, "search", begins, 300, peak=40, s429_over_qps=7)
+    record(cast.key, "search", begins - MINUTE, 900, peak=90, s429_over_qps=9)
+    record(cast.key, "search", timezone.now(), 10, peak=2)
+    assert "40 of 5 7 A limit of 55" in ada.get("/analytics/limits/").texts("tbody tr")[0]
+    page = ada.get(page_of(cast.key))
+    facts = dict(zip(*(iter(page.texts("dl :is(dt, dd)")),) * 2, strict=True))
+    assert (facts["Highest"], facts["Breaches"]) == ("40", "7 of 310 requests")
+    assert "of the 310 requests" in page.texts(".estimate")[0]

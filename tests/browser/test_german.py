@@ -40,7 +40,7 @@ def test_a_person_finds_copies_and_rotates_a_key_and_reads_its_usage_in_german_a
     read(page)
     page.get_by_role("link", name="Abbrechen").click()
     row.get_by_role("link", name="Fleet tracking backend").click()
-    expect(page.get_by_role("heading", name="Zeichenfolgen")).to_be_visible()
+    expect(page.get_by_role("heading", name="Zeichenfolgen des Keys")).to_be_visible()
     assert too_wide(page) == []
     page.get_by_role("link", name="Analysen dieses Keys").click()
     expect(page.get_by_role("heading", name="Warum Anfragen fehlschlugen")).to_be_visible()

@@ -8,10 +8,13 @@ from pathlib import Path
 
 import pytest
 from django.core import mail
+from django.http import HttpResponse
+from django.template.loader import render_to_string
 from django.test import Client
 
-from dashboard import colours
-from tests.page import Browser
+from accounts.models import AuditEvent
+from dashboard import brand, colours
+from tests.page import Browser, Page
 
 ROOT = Path(__file__).resolve().parents[2]
 LOGO = b'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 1 1"/>'
@@ -63,6 +66,60 @@ def test_mails_name_the_provider(cast, ada, branded):
     (message,) = mail.outbox
     assert "invites you to Northwind Routing at Meridian <Maps>" in message.body
     assert "Latchkey" not in message.body + message.alternatives[0][0]
+    assert f"a {{ color: {colours.shades('#D8001F')[600]}; }}" in message.alternatives[0][0]
+
+
+def test_mails_of_the_account_and_of_alerts_name_nobody_else(cast, branded):
+    Browser(Client()).submit("/accounts/password/reset/", email=cast.ada.email)
+    (message,) = mail.outbox
+    for text in (message.subject, message.body, *(text for text, _ in message.alternatives)):
+        assert "latchkey" not in text.lower()
+    assert "Meridian <Maps>" in message.body
+
+
+@pytest.mark.parametrize(
+    ("address", "sender"),
+    [
+        ("keys@maps.example", '"Meridian, Maps" <keys@maps.example>'),
+        ("Key desk <a@b.example>", "Key desk <a@b.example>"),
+    ],
+)
+def test_mails_come_from_the_provider_by_name(address, sender):
+    assert brand.sender(address, "Meridian, Maps") == sender
+
+
+def test_what_happens_by_itself_is_done_by_the_provider_and_files_are_named_after_it(cast, ada, branded):
+    AuditEvent.record("key.expired", organization=cast.northwind, actor=None, target=cast.key)
+    page = ada.get("/activity/")
+    assert "Meridian <Maps>" in page.one(".ledger, .history, #activity-list").text_content()
+    assert "Latchkey" not in page.text
+    for url, name in (
+        ("/activity/csv/", "meridian-maps-activity-until-"),
+        ("/analytics/usage.csv", "meridian-maps-usage-"),
+    ):
+        assert f'filename="{name}' in ada.get(url)["Content-Disposition"], url
+
+
+def test_every_page_of_a_failure_wears_the_name_and_no_other(db, branded, rf, settings, tmp_path):
+    from dashboard import views
+
+    request = rf.get("/")
+    stranger = Browser(Client(enforce_csrf_checks=True))
+    settings.MAINTENANCE_PATH = tmp_path / "maintenance"
+    pages = [
+        stranger.get("/nowhere/"), stranger.get("/keys/?q=%00"), stranger.post("/accounts/login/"), Page(views.broken(request)),
+        Page(HttpResponse(render_to_string("429.html", request=request))),
+        Page(HttpResponse(render_to_string("403.html", request=request))),
+    ]  # fmt: skip
+    settings.MAINTENANCE_PATH.write_text("")
+    pages.append(stranger.get("/keys/"))
+    assert [page.status for page in pages] == [404, 400, 403, 500, 200, 200, 503]
+    for page in pages:
+        assert page.one(".wordmark").text_content().strip() == "Meridian <Maps>"
+        assert page.one("title").text.endswith("· Meridian <Maps>")
+        assert page.one("link[rel=icon]").get("href").startswith("/brand/logo?")
+        assert page.one("link[href^='/brand/style.css']") is not None
+        assert "latchkey" not in page.text.lower()
 
 
 @pytest.mark.parametrize(

@@ -16,6 +16,8 @@ def test_every_component_is_on_the_page(db, ada):
     for selector in (
         ".button[data-kind=primary]", "input.input", "fieldset.field", "[aria-invalid=true]", ".menu[popover]", ".panel", ".table",
         ".state", ".tabs", ".segments", ".toast", ".empty", ".skeleton", ".pager", ".copy", ".snippet", ".notice", ".share",
+        ".chart .plot path[data-series='1']", ".chart .line", ".chart .limit", ".chart .flag", ".chart .numbers td", ".chart .legend a",
+        ".dialog", ".menu a[data-danger]", ".key-row .facts", ".key-row .spark",
     ):  # fmt: skip
         assert page.all(selector), selector
     named = re.findall(r'\[data-token="([a-z0-9-]+)"\]', (STYLES / "styleguide.css").read_text())

@@ -1,6 +1,7 @@
 """The tab API & SDK keys."""
 
 import datetime as dt
+import json
 import re
 
 import pytest
@@ -50,6 +51,34 @@ def test_rows_keep_their_own_texts_where_they_are_otherwise_the_same(cast, ada):
         assert {link.get("href").split("/")[2] for link in shown.cssselect("a")} == {key.public_id}
         assert not shown.cssselect("[onclick], b")
     assert not re.search("mark[0-9a-f]{16}", page.source)
+
+
+def test_the_list_can_be_a_dense_table_and_stays_so_on_this_device(cast, ada):
+    key = KeyFactory(organization=cast.northwind, name="Web shop", products=factories.products("search", "routing"))
+    assert not ada.get("/keys/").all(".key-table")
+    page = ada.get("/keys/", layout="table")
+    assert not page.all(".key-row")
+    line = " ".join(row(page, key).text_content().split())
+    for text in ("Web shop", key.current_secret.hint, key.public_id, "Search API", "+1", "Never", "Unused"):
+        assert text in line, text
+    assert string_of(key) not in page.source
+    assert page.one(".segments[data-kind=switch] [aria-current]").get("aria-label") == "Table"
+    assert len(row(page, key).cssselect(".menu a")) == 5
+    assert ada.get("/keys/", q="Web").all(".key-table tbody tr")
+    found = ada.get("/keys/", htmx=True)
+    assert found.all(".key-table")
+    assert not found.all("h1")
+    assert ada.get("/keys/", layout="cards").all(".key-row")
+    assert ada.get("/keys/").all(".key-row")
+
+
+def test_an_action_in_the_table_loads_it_again(cast, ada):
+    ada.get("/keys/", layout="table")
+    answer = ada.submit(f"/keys/{cast.key.public_id}/edit/", htmx=True, name="Lorries")
+    assert answer["HX-Reswap"] == "none"
+    assert {"keys-changed", "close-dialog"} <= set(json.loads(answer["HX-Trigger"]))
+    assert not answer.all(".key-row")
+    assert row(ada.get("/keys/"), cast.key).cssselect(".name a")[0].text == "Lorries"
 
 
 def test_the_menu_has_five_items_and_works_as_links(cast, ada):
@@ -116,7 +145,7 @@ def test_states_narrow_the_list_and_are_counted(cast, ada, state, names):
     states(cast)
     page = ada.get("/keys/", state=state)
     assert page.texts(".key-name h2") == names
-    assert page.texts(".segments a") == ["All 7", "In use 1", "Needs attention 3", "Disabled 1", "Unused 2"]
+    assert page.texts("#states a") == ["All 7", "In use 1", "Needs attention 3", "Disabled 1", "Unused 2"]
 
 
 def test_a_disabled_key_says_what_to_do_quoting_its_id(cast, ada):

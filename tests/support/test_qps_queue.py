@@ -6,10 +6,10 @@ import pytest
 from django.utils import timezone
 
 from accounts.models import AuditEvent
-from analytics.models import UsageHour, UsageMinute
 from keys.models import KeyProduct, QpsRequest
 from keys.refusals import Refusal
 from notices.models import Notice
+from tests.analytics.usage import add, delta
 from tests.factories import KeyFactory, OrganizationFactory, products, string_of
 from tests.support.staff import staff_with
 
@@ -36,24 +36,12 @@ def page_of(wish):
 
 
 def use(key, product, *peaks, ago=dt.timedelta(hours=1), secret_number=1):
-    """Give a key minutes with these peaks, one after the other."""
-    first = (timezone.now() - ago).replace(second=0, microsecond=0) - dt.timedelta(minutes=len(peaks))
-    UsageMinute.objects.bulk_create(
-        UsageMinute(
-            organization_id=key.organization_id,
-            key_id=key.pk,
-            product_id=product.pk,
-            minute=first + dt.timedelta(minutes=number),
-            secret_number=secret_number,
-            requests=peak * 10,
-            peak_qps=peak,
-        )
+    """Give a key minutes with these peaks, one after the other, each with one breach."""
+    first = timezone.now() - ago - dt.timedelta(minutes=len(peaks))
+    add([
+        delta(key, product.code, first + dt.timedelta(minutes=number), peak * 10, string=secret_number, peak=peak, s429_over_qps=1)
         for number, peak in enumerate(peaks)
-    )
-    UsageHour.objects.create(
-        organization_id=key.organization_id, key_id=key.pk, product_id=product.pk, peak_qps=max(peaks), requests=sum(peaks) * 10, over_qps=len(peaks),
-        hour=first.replace(minute=0) + dt.timedelta(minutes=secret_number - 1),
-    )  # fmt: skip
+    ])  # fmt: skip
 
 
 def limit_of(key, product):
