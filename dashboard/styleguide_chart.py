@@ -5,7 +5,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from accounts.models import Organization
-from analytics import charts, marks, ranges
+from analytics import charts, marks, ranges, times
 from analytics.changes import Changes
 from analytics.charts import Series
 from analytics.filters import Filters
@@ -39,7 +39,7 @@ def example() -> dict[str, Any]:
     filters = Filters("usage", "7d", period, "hour", True, Organization(), (), (), False, {})
     numbers = tuple(
         NumbersRow(
-            ranges.bucket_words(bucket, "hour", ZONE),
+            times.bucket_words(bucket, "hour", ZONE),
             tuple(f"{count:,}" for count in counts),
             ranges.clock_time(bucket.start, ZONE),
         )
