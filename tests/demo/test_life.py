@@ -89,7 +89,7 @@ def test_stopping_while_it_comes_up_leaves_nothing(again):
             [sys.executable, "manage.py", "demo"], cwd=ROOT, env=again.environment, stdout=log, stderr=log,
             stdin=subprocess.DEVNULL, start_new_session=True,
         )  # fmt: skip
-    wait_until(lambda: any("granian" in command for command in again.processes().values()), within_s=30)
+    wait_until(lambda: any("granian" in command for command in again.processes().values()), within_s=60)
     again.send(signal.SIGINT)
     again.wait()
     again.wait_gone()
