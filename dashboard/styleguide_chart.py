@@ -35,7 +35,7 @@ def example() -> dict[str, Any]:
         round(weight * 4.2) + (18 if at.weekday() == 1 and at.hour == 9 else 0)
         for weight, at in zip(weights, local, strict=True)
     ]
-    changed = (marks.Mark(local[60], "Rotated", "Ada Nowak rotated Web shop", "#content"),)
+    changed = (marks.Mark(local[60], "Rotated", "Alma Lind rotated Web shop", "#content"),)
     filters = Filters("usage", "7d", period, "hour", True, Organization(), (), (), False, {})
     numbers = tuple(
         NumbersRow(
