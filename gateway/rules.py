@@ -4,7 +4,7 @@ Only the event loop's thread touches the one `Rules` that is in use; a snapshot 
 """
 
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -126,6 +126,12 @@ class Rules:
     secrets: dict[bytes, Secret | bytes] = field(default_factory=dict)
     """Keys and strings; a key that nobody has asked for is a line of `policy_lines`, a quarter of its size."""
     _shared_limits: dict[tuple[Any, Any], Mapping[int, int | None]] = field(default_factory=dict)
+    _digest: Callable[[bytes], bytes] | None = field(init=False, default=None, repr=False)
+    """Makes the digest of a string with the newest pepper."""
+
+    def __post_init__(self) -> None:
+        if self.peppers:
+            self._digest = tokens.digester(self.peppers[0])
 
     def find(self, string: str) -> Secret | None:
         """Return the secret of a well-formed string. `peppers` are tried in order, newest first."""
@@ -142,10 +148,9 @@ class Rules:
 
     def recall(self, string: str) -> Secret | None:
         """Return the secret of a string with the newest pepper that was asked for before; None when it has to be looked for."""
-        try:
-            secret = self.secrets.get(tokens.digester(self.peppers[0])(string.encode("ascii")))
-        except (UnicodeEncodeError, IndexError):
+        if self._digest is None or not string.isascii():
             return None
+        secret = self.secrets.get(self._digest(string.encode()))
         return secret if type(secret) is Secret else None
 
     def forget_key(self, key_id: int) -> None:

@@ -27,6 +27,7 @@ Answer = Reply | Awaitable[Reply]
 
 _READABLE = frozenset({b"GET", b"HEAD"})
 _DRAWING_THREADS = 2
+_OK_NUMBER = outcomes.OK.number
 _NOSNIFF = b"X-Content-Type-Options: nosniff\r\n"
 
 
@@ -144,7 +145,7 @@ class Site:
     def _pass(self, request: Request, upstream: str, known_id: str, permit: Permit, admission: Admission) -> Reply:
         """Let a proxy's request pass, and note it."""
         at_us = time.time_ns() // 1000
-        self.counts[outcomes.OK.number] += 1
+        self.counts[_OK_NUMBER] += 1
         self._ledger.note(permit.group, at_us, admission.demand, request, permit.host, known_id)
         report = self._sealer.seal(at_us, *permit.place)
         return answers.pass_on(permit.whose, upstream, known_id, report, admission.remaining)
