@@ -131,8 +131,9 @@ TEMPLATES = [
 DATABASES = {"default": env.db_url_config(_secrets["DATABASE_URL"])}
 DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])  # a socket's folder, written %2Fpath in the URL
 DATABASES["default"].setdefault("OPTIONS", {})
-# Compiling a statement over millions of usage rows takes longer than running it; an address may bring options of its own.
-DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off")
+# Compiling a statement over millions of usage rows, and starting workers for it, takes longer than running it; an address may bring
+# options of its own.
+DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off -c max_parallel_workers_per_gather=0")
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", default=8),
