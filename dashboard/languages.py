@@ -4,7 +4,7 @@ Who is signed in has it in the account, so that mails speak it too; everybody el
 """
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final
 
 from django.conf import settings
@@ -53,8 +53,9 @@ def of_device(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+@cache
 def _remember_messages() -> None:
-    """Let each language remember what it was asked for, once per process.
+    """Let each language remember what it was asked for; once per process, however many applications there are in it.
 
     Django looks for a message in the catalogue of one app after the other, and for one that is English already in all of them
     twice: 6 µs a message, and a page has a thousand. What is asked for stands in the code, so there is an end to it.
