@@ -62,7 +62,7 @@ def _remember_messages() -> None:
     """
     for code in LANGUAGES:
         catalogue = trans_real.translation(code)
-        catalogue.gettext = lru_cache(maxsize=_MESSAGES_MAX)(catalogue.gettext)  # type: ignore[method-assign]
+        catalogue.gettext = lru_cache(maxsize=_MESSAGES_MAX)(catalogue.gettext)  # type: ignore[method-assign]  # on purpose: this object only
 
 
 def of_person(get_response: GetResponse) -> GetResponse:

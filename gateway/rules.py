@@ -128,8 +128,10 @@ class Rules:
     _shared_limits: dict[tuple[Any, Any], Mapping[int, int | None]] = field(default_factory=dict)
     _digest: Callable[[bytes], bytes] | None = field(init=False, default=None, repr=False)
     """Makes the digest of a string with the newest pepper."""
+    _string_chars: int = field(init=False, default=0, repr=False)
 
     def __post_init__(self) -> None:
+        self._string_chars = len(self.prefix) + tokens.TAIL_LENGTH
         if self.peppers:
             self._digest = tokens.digester(self.peppers[0])
 
@@ -148,8 +150,8 @@ class Rules:
 
     def recall(self, string: str) -> Secret | None:
         """Return the secret of a string with the newest pepper that was asked for before; None when it has to be looked for."""
-        if self._digest is None or not string.isascii():
-            return None
+        if self._digest is None or len(string) != self._string_chars or not string.isascii():
+            return None  # what is no key costs no digest
         secret = self.secrets.get(self._digest(string.encode()))
         return secret if type(secret) is Secret else None
 

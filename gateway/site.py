@@ -112,15 +112,14 @@ class Site:
             original = forward.read_original(request.headers)
         except BadTarget as error:
             return self._bad_request(request, str(error))
-        standing = self._policy.standing()
-        if standing is Standing.CURRENT:
+        if self._policy.standing() is Standing.CURRENT:
             now_ns = time.time_ns()
             permit = permits.recall(self._policy.rules, request.headers, original.path, original.query, now_ns / 1e9)
             if permit is not None:
                 return self._pass_again(request, original, permit, now_ns)
         call = self._make_call(request, original.path, original.query, self._authorise)
         call.upstream = original.upstream
-        return self._judge_later(call) if standing is None else self._conclude(call, standing)
+        return self._judge(call)
 
     def _pass_again(self, request: Request, original: Original, permit: Permit, now_ns: int) -> Answer:
         """Answer a request that is like one before, once the limit has said its word."""
