@@ -106,6 +106,11 @@ def _palette(page: Page) -> None:
     expect(page.locator("#found [role=option]").first).to_be_visible()
 
 
+def _limit_of_key(page: Page) -> None:
+    page.locator("main a[href*='/analytics/limits/key_']").first.click()
+    expect(page.locator("input[type=range]").first).to_be_visible()
+
+
 def _key_policy(page: Page) -> None:
     _organization(page)
     page.locator("main").get_by_role("link", name="their policy").click()
@@ -136,6 +141,9 @@ PLACES = (
     Place("notices-choices", "ada", "/notices/choices/"),
     Place("analytics-callers", "ada", "/analytics/callers/"),
     Place("analytics-statement", "ada", "/analytics/statement/"),
+    Place("analytics-limits", "ada", "/analytics/limits/"),
+    Place("analytics-limit", "ada", "/analytics/limits/", _limit_of_key),
+    Place("alerts", "ada", "/alerts/"),
     Place("palette", "ada", "/notices/choices/", _palette, DIALOG),
     Place("key-policy", "ada", "/keys/", _key_policy),
     Place("support", "sam", "/support/"),
