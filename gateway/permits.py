@@ -7,14 +7,15 @@ same object (a change replaces objects) and no end has come, and the limit is as
 from collections.abc import Mapping
 from dataclasses import dataclass
 
-from gateway import answers, outcomes
+from gateway import answers, outcomes, reports
 from gateway.limiter import Meter
-from gateway.requests import find_key, sources
+from gateway.requests import find_key
 from gateway.rules import Organization, Product, Rules, Secret
 from gateway.verdict import Verdict, source_host
 
 _PER_STRING_MAX = 64
 """So many permits of one string: for a key without a list of domains, every source is another."""
+_ORIGIN_MAX_BYTES = 300
 _FOREVER = float("inf")
 
 
@@ -30,22 +31,28 @@ class Permit:
     limit: int
     meter: Meter
     host: str | None
-    place: tuple[int, int, int, int]
-    """Organisation, key, product and number of the string: what the token of a report says."""
+    place: bytes
+    """Organisation, key, product and number of the string, as the token of a report has them (`reports.pack_place`)."""
     group: tuple[int, ...]
     """What its requests are counted by, as in `records.Group`."""
     whose: str
 
 
+def _source(headers: Mapping[bytes, bytes]) -> bytes | str | None:
+    """Return what the list of domains is about, read no further than it has to be: `Origin` as it came, else `Referer`'s host."""
+    origin, referer = headers.get(b"origin"), headers.get(b"referer")
+    return origin or (source_host(None, referer.decode("latin-1")) if referer else None)
+
+
 def recall(rules: Rules, headers: Mapping[bytes, bytes], path: str, query: str, now: float) -> Permit | None:
     """Return the permit of a request that is like one before; None when it has to be decided."""
-    secret = rules.recall(find_key(headers, query))
+    secret = rules.recall(headers.get(b"x-api-key") or find_key(headers, query).encode("latin-1"))
     if secret is None:
         return None
     product = rules.catalogue.of_path(path, now)
     if product is None:
         return None
-    permit: Permit | None = secret.permits.get((product.id, source_host(*sources(headers))))
+    permit: Permit | None = secret.permits.get((product.id, _source(headers)))
     if (
         permit is None
         or permit.product is not product
@@ -56,8 +63,10 @@ def recall(rules: Rules, headers: Mapping[bytes, bytes], path: str, query: str, 
     return permit
 
 
-def remember(rules: Rules, verdict: Verdict, secret: Secret, product: Product) -> Permit:
-    """Return the permit of a verdict that allows, and keep it with the string."""
+def remember(
+    rules: Rules, headers: Mapping[bytes, bytes], verdict: Verdict, secret: Secret, product: Product
+) -> Permit:
+    """Return the permit of a verdict that allows a request with these headers, and keep it with the string."""
     key = secret.key
     organization = rules.organizations[key.organization_id]
     ends = (secret.ends_at, key.expires_at, product.retired_at)
@@ -69,11 +78,12 @@ def remember(rules: Rules, verdict: Verdict, secret: Secret, product: Product) -
         limit=verdict.limit,
         meter=(key.id, product.id),
         host=verdict.host,
-        place=(key.organization_id, key.id, product.id, secret.number),
+        place=reports.pack_place(key.organization_id, key.id, product.id, secret.number),
         group=(key.organization_id, key.id, secret.number, product.id, outcomes.OK.number, outcomes.OK.status),
         whose=answers.who(key.public_id, organization.public_id, product.code, verdict.limit),
     )
-    if len(secret.permits) >= _PER_STRING_MAX:
-        secret.permits.clear()
-    secret.permits[product.id, verdict.host] = permit
+    if len(headers.get(b"origin", b"")) <= _ORIGIN_MAX_BYTES:
+        if len(secret.permits) >= _PER_STRING_MAX:
+            secret.permits.clear()
+        secret.permits[product.id, _source(headers)] = permit
     return permit

@@ -34,11 +34,12 @@ MAX_DURATION_MS = 86_400_000
 _TOKEN_FIELDS = ("report", "user_id")
 _DURATION_FIELDS = (("duration_ms", 1), ("duration_s", 1000), ("duration", 1000))
 
-_PLACE = struct.Struct("<HqqqqI")
+_BEGINNING = struct.Struct("<Hq")
+_PLACE = struct.Struct("<qqqI")
 _FORMAT = 1
 _URL_SAFE = bytes.maketrans(b"+/", b"-_")
 _NONCE_BYTES, _TAG_BYTES = 12, 16
-_TOKEN_BYTES = _NONCE_BYTES + _PLACE.size + _TAG_BYTES
+_TOKEN_BYTES = _NONCE_BYTES + _BEGINNING.size + _PLACE.size + _TAG_BYTES
 _TOKEN_CHARS = _TOKEN_BYTES * 4 // 3
 
 _PAGE_BITS = 65_536
@@ -57,6 +58,11 @@ class Place:
     secret_number: int
 
 
+def pack_place(organization_id: int, key_id: int, product_id: int, secret_number: int) -> bytes:
+    """Return what the tokens of all requests with one string to one product have in common."""
+    return _PLACE.pack(organization_id, key_id, product_id, secret_number)
+
+
 class Sealer:
     """Makes and opens tokens: AES-256-GCM under a key derived from the pepper, so they tell nothing and cannot be made up.
 
@@ -69,13 +75,13 @@ class Sealer:
             AESGCM(HKDF(SHA256(), 32, salt=None, info=b"latchkey report token").derive(pepper)) for pepper in peppers
         ]
         self._seal = self._ciphers[0].encrypt
-        self._nonces = itertools.count(secrets.randbits(8 * _NONCE_BYTES - 1))
+        self._next_nonce = itertools.count(secrets.randbits(8 * _NONCE_BYTES - 1)).__next__
 
-    def seal(self, at_us: int, organization_id: int, key_id: int, product_id: int, secret_number: int) -> str:
-        """Return the token of a `Place`: 88 letters, digits, hyphens and underscores."""
-        nonce = next(self._nonces).to_bytes(_NONCE_BYTES, "big")
-        plain = _PLACE.pack(_FORMAT, at_us, organization_id, key_id, product_id, secret_number)
-        token = binascii.b2a_base64(nonce + self._seal(nonce, plain, None), newline=False)
+    def seal(self, at_us: int, place: bytes) -> str:
+        """Return the token of a request at a place of `pack_place`: 88 letters, digits, hyphens and underscores."""
+        nonce = self._next_nonce().to_bytes(_NONCE_BYTES, "big")
+        sealed = self._seal(nonce, _BEGINNING.pack(_FORMAT, at_us) + place, None)
+        token = binascii.b2a_base64(nonce + sealed, newline=False)
         return token.translate(_URL_SAFE).decode()
 
     def open(self, token: str) -> tuple[bytes, Place] | None:
@@ -89,10 +95,11 @@ class Sealer:
         nonce, sealed = data[:_NONCE_BYTES], data[_NONCE_BYTES:]
         for cipher in self._ciphers:
             try:
-                form, *values = _PLACE.unpack(cipher.decrypt(nonce, sealed, None))
+                plain = cipher.decrypt(nonce, sealed, None)
             except InvalidTag:
                 continue
-            return (nonce, Place(*values)) if form == _FORMAT else None
+            form, at_us = _BEGINNING.unpack_from(plain)
+            return (nonce, Place(at_us, *_PLACE.unpack_from(plain, _BEGINNING.size))) if form == _FORMAT else None
         return None
 
 

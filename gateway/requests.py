@@ -27,7 +27,7 @@ _SPELLINGS_MAX, _SPELLING_MAX_BYTES = 4096, 64
 # New Tracking-IDs: UUIDs whose first half is this process's, drawn once, and whose last 48 bits step through all values in an
 # order that tells nobody how many requests there were. A UUID of its own for each request would cost ten times as much.
 _OF_THIS_PROCESS = str(uuid.uuid4())[:24]
-_SERIALS = itertools.count(secrets.randbits(48), 2 * secrets.randbits(47) + 1)
+_next_serial = itertools.count(secrets.randbits(48), 2 * secrets.randbits(47) + 1).__next__
 _SERIAL_MASK = (1 << 48) - 1
 
 
@@ -157,4 +157,4 @@ def tracking_id(given: bytes, key_prefix: str) -> str:
 
 def new_tracking_id() -> str:
     """Return a UUID that no other request has."""
-    return f"{_OF_THIS_PROCESS}{next(_SERIALS) & _SERIAL_MASK:012x}"
+    return _OF_THIS_PROCESS + (_next_serial() & _SERIAL_MASK).to_bytes(6, "big").hex()

@@ -57,7 +57,7 @@ class Secret:
     key: Key
     number: int
     ends_at: float | None
-    permits: dict[tuple[int, str | None], Any] = field(default_factory=dict, compare=False, repr=False)
+    permits: dict[tuple[int, bytes | str | None], Any] = field(default_factory=dict, compare=False, repr=False)
     """What was allowed lately (permits.py): a change of the key makes new secrets, and so begins with none."""
 
 
@@ -148,11 +148,11 @@ class Rules:
             return secret
         return None
 
-    def recall(self, string: str) -> Secret | None:
+    def recall(self, string: bytes) -> Secret | None:
         """Return the secret of a string with the newest pepper that was asked for before; None when it has to be looked for."""
-        if self._digest is None or len(string) != self._string_chars or not string.isascii():
+        if len(string) != self._string_chars or self._digest is None:
             return None  # what is no key costs no digest
-        secret = self.secrets.get(self._digest(string.encode()))
+        secret = self.secrets.get(self._digest(string))
         return secret if type(secret) is Secret else None
 
     def forget_key(self, key_id: int) -> None:

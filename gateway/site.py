@@ -108,45 +108,47 @@ class Site:
 
     def _authorize(self, request: Request, _: Target | None = None) -> Answer:
         """Decide about the request that a proxy has received and describes in headers."""
+        headers = request.headers
         try:
-            original = forward.read_original(request.headers)
+            original = forward.read_original(headers)
         except BadTarget as error:
             return self._bad_request(request, str(error))
-        if self._policy.standing() is Standing.CURRENT:
+        policy = self._policy
+        if policy.standing() is Standing.CURRENT:
             now_ns = time.time_ns()
-            permit = permits.recall(self._policy.rules, request.headers, original.path, original.query, now_ns / 1e9)
-            if permit is not None:
-                return self._pass_again(request, original, permit, now_ns)
+            permit = permits.recall(policy.rules, headers, original.path, original.query, now_ns / 1e9)
+            if permit is not None:  # nearly always: from here on each call less is felt
+                if self._shared is not None:
+                    return self._pass_later(self._shared, request, original, permit)
+                admission = self._limiter.hit(
+                    permit.meter, permit.limit, now_us=time.monotonic_ns() // 1000, second=now_ns // 1_000_000_000
+                )
+                return self._pass_or_limit(request, original, permit, admission)
         call = self._make_call(request, original.path, original.query, self._authorise)
         call.upstream = original.upstream
         return self._judge(call)
 
-    def _pass_again(self, request: Request, original: Original, permit: Permit, now_ns: int) -> Answer:
-        """Answer a request that is like one before, once the limit has said its word."""
-        if self._shared is not None:
-            later = Later()
-            answer = functools.partial(_settle, later, self._pass_or_limit, request, original, permit)
-            self._shared.hit(permit.meter, permit.limit, answer)
-            return later
-        admission = self._limiter.hit(
-            permit.meter, permit.limit, now_us=time.monotonic_ns() // 1000, second=now_ns // 1_000_000_000
-        )
-        return self._pass_or_limit(request, original, permit, admission)
+    def _pass_later(self, shared: RedisLimiter, request: Request, original: Original, permit: Permit) -> Later:
+        """Answer a request that is like one before once the shared limit has said its word."""
+        later = Later()
+        answer = functools.partial(_settle, later, self._pass_or_limit, request, original, permit)
+        shared.hit(permit.meter, permit.limit, answer)
+        return later
 
     def _pass_or_limit(self, request: Request, original: Original, permit: Permit, admission: Admission) -> Reply:
-        if admission.is_admitted:
-            given = request.headers.get(b"tracking-id")
-            known_id = tracking_id(given, self._config.key_prefix) if given else new_tracking_id()
-            return self._pass(request, original.upstream, known_id, permit, admission)
-        call = self._make_call(request, original.path, original.query, self._authorise)
-        return self._refuse(call, permit.verdict.limited(), admission)
+        if not admission.is_admitted:
+            call = self._make_call(request, original.path, original.query, self._authorise)
+            return self._refuse(call, permit.verdict.limited(), admission)
+        given = request.headers.get(b"tracking-id")
+        known_id = tracking_id(given, self._config.key_prefix) if given else new_tracking_id()
+        return self._pass(request, original.upstream, known_id, permit, admission)
 
     def _pass(self, request: Request, upstream: str, known_id: str, permit: Permit, admission: Admission) -> Reply:
         """Let a proxy's request pass, and note it."""
         at_us = time.time_ns() // 1000
         self.counts[_OK_NUMBER] += 1
         self._ledger.note(permit.group, at_us, admission.demand, request, permit.host, known_id)
-        report = self._sealer.seal(at_us, *permit.place)
+        report = self._sealer.seal(at_us, permit.place)
         return answers.pass_on(permit.whose, upstream, known_id, report, admission.remaining)
 
     def _authorize_nginx(self, request: Request, target: Target) -> Answer:
@@ -287,7 +289,7 @@ class Site:
         secret, product = verdict.secret, verdict.product
         if admission is None or not admission.is_admitted or secret is None or product is None:
             return self._refuse(call, verdict, admission)
-        permit = permits.remember(self._policy.rules, verdict, secret, product)
+        permit = permits.remember(self._policy.rules, call.request.headers, verdict, secret, product)
         return self._pass(call.request, call.upstream, call.tracking_id, permit, admission)
 
     def _tell(self, asked: verify.Asked, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
@@ -303,7 +305,8 @@ class Site:
         secret, product = verdict.secret, verdict.product
         if verdict.outcome is not outcomes.OK or secret is None or product is None:
             return None
-        return self._sealer.seal(at_us, secret.key.organization_id, secret.key.id, product.id, secret.number)
+        key = secret.key
+        return self._sealer.seal(at_us, reports.pack_place(key.organization_id, key.id, product.id, secret.number))
 
     def _refuse(self, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
         reply = answers.refusal(verdict, call.tracking_id, call.question.path, admission)

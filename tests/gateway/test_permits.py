@@ -7,12 +7,19 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from gateway import outcomes, permits
+from gateway.requests import sources
 from gateway.rules import Catalogue, Organization, Product
 from gateway.verdict import Question, decide
 from keys import tokens
 from tests.gateway.test_verdict import NOW, OLD_PEPPER, PEPPER, STRINGS, build, keys
 
-SOURCES = [None, b"https://example.com", b"https://evil.com"]
+SOURCES = [
+    {},
+    {b"origin": b"https://example.com"},
+    {b"origin": b"https://evil.com"},
+    {b"referer": b"https://example.com/a?b"},
+    {b"origin": b"https://evil.com", b"referer": b"https://example.com/a?b"},
+]
 # Most questions are allowed at first, so that a permit is there when something changes.
 GOOD = {"deleted": False, "disabled": False, "suspended": False, "expires_at": None, "ends_at": None, "domains": (),
         "limits": {1: None, 2: 7}, "pepper": PEPPER}  # fmt: skip
@@ -62,13 +69,14 @@ def test_a_permit_is_what_the_decision_would_be(world, changes):
     for step in [None, *changes]:
         if step is not None:
             change(rules, world, step)
-        for string, path, origin, now in questions:
-            headers = {b"x-api-key": string.encode()} | ({b"origin": origin} if origin else {})
-            verdict = decide(rules, Question(string, path, origin=origin and origin.decode()), now)
+        for string, path, source, now in questions:
+            headers = {b"x-api-key": string.encode()} | source
+            origin, referer = sources(headers)
+            verdict = decide(rules, Question(string, path, origin=origin, referer=referer), now)
             permit = permits.recall(rules, headers, path, "", now)
             assert permit is None or permit.verdict == verdict
             if verdict.outcome is outcomes.OK:
-                given_now = permits.remember(rules, verdict, verdict.secret, verdict.product)
+                given_now = permits.remember(rules, headers, verdict, verdict.secret, verdict.product)
                 is_of_newest_pepper = tokens.digest(string, PEPPER) in rules.secrets
                 found = permits.recall(rules, headers, path, "", now)
                 assert found is (given_now if is_of_newest_pepper else None)
@@ -77,7 +85,14 @@ def test_a_permit_is_what_the_decision_would_be(world, changes):
 def test_a_key_without_domains_that_is_used_from_everywhere_does_not_fill_the_memory():
     world = {"keys": [GOOD], "routes": {"/a/": 1}, "retired": set()}
     rules = build(world)
+
+    def remember(origin: str) -> dict:
+        verdict = decide(rules, Question(STRINGS[0], "/a/x", origin=origin), time.time())
+        permits.remember(rules, {b"origin": origin.encode()}, verdict, verdict.secret, verdict.product)
+        return verdict.secret.permits
+
     for number in range(1_000):
-        verdict = decide(rules, Question(STRINGS[0], "/a/x", origin=f"https://h{number}.example"), time.time())
-        permits.remember(rules, verdict, verdict.secret, verdict.product)
-    assert len(verdict.secret.permits) <= 64
+        remembered = remember(f"https://h{number}.example")
+    assert 0 < len(remembered) <= 64
+    before = set(remembered)
+    assert set(remember(f"https://{'h' * 300}.example")) == before

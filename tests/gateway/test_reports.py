@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from analytics.models import RequestRecord, UsageDay, UsageError, UsageHour, UsageMinute
 from gateway import batches, config, records, reports
 from gateway.records import Correction
-from gateway.reports import BadReports, Desk, Place, Sealer, Seen
+from gateway.reports import BadReports, Desk, Place, Sealer, Seen, pack_place
 from tests.factories import string_of
 from tests.gateway.processes import wait_until
 
@@ -30,14 +30,14 @@ def now_us() -> int:
 
 @given(st.builds(Place, IDS, IDS, IDS, IDS, st.integers(0, 2**32 - 1)))
 def test_a_token_gives_back_what_was_sealed(place):
-    nonce, found = Sealer([PEPPER]).open(Sealer([PEPPER]).seal(*astuple(place)))
+    nonce, found = Sealer([PEPPER]).open(Sealer([PEPPER]).seal(place.at_us, pack_place(*astuple(place)[1:])))
     assert (len(nonce), found) == (12, place)
 
 
 @given(st.integers(0, 87), st.sampled_from("abcXYZ019-_é\n="))
 def test_a_token_that_was_changed_anywhere_is_none(position, letter):
     sealer = Sealer([PEPPER])
-    token = sealer.seal(1, 2, 3, 4, 5)
+    token = sealer.seal(1, pack_place(2, 3, 4, 5))
     changed = token[:position] + letter + token[position + 1 :]
     assert changed == token or sealer.open(changed) is None
 
@@ -45,8 +45,8 @@ def test_a_token_that_was_changed_anywhere_is_none(position, letter):
 def test_a_token_tells_nothing_and_comes_from_a_pepper_that_is_known():
     place = Place(1, 2, 3, 4, 5)
     one, other = os.urandom(32), os.urandom(32)
-    token = Sealer([one]).seal(*astuple(place))
-    assert token != Sealer([one]).seal(*astuple(place))
+    token = Sealer([one]).seal(place.at_us, pack_place(*astuple(place)[1:]))
+    assert token != Sealer([one]).seal(place.at_us, pack_place(*astuple(place)[1:]))
     assert Sealer([other]).open(token) is None
     assert Sealer([other, one]).open(token)[1] == place
     assert records._CORRECTION.pack(3, 1, 2, 3, 4, 5, 0, 0)[1:33] not in base64.urlsafe_b64decode(token)
@@ -56,7 +56,7 @@ def test_a_token_tells_nothing_and_comes_from_a_pepper_that_is_known():
 
 def test_no_nonce_comes_twice():
     sealers = [Sealer([PEPPER]) for _ in range(3)]
-    found = {sealer.open(sealer.seal(1, 2, 3, 4, 5))[0] for sealer in sealers for _ in range(1_000)}
+    found = {sealer.open(sealer.seal(1, pack_place(2, 3, 4, 5)))[0] for sealer in sealers for _ in range(1_000)}
     assert len(found) == 3_000
 
 
@@ -82,7 +82,7 @@ def desk():
 def test_a_report_corrects_once(desk):
     taking, sealer, written = desk
     at_us = now_us()
-    report = {"report": sealer.seal(at_us, 1, 2, 3, 4), "status": 502, "duration_ms": 12.6}
+    report = {"report": sealer.seal(at_us, pack_place(1, 2, 3, 4)), "status": 502, "duration_ms": 12.6}
     assert taking.take([report, report]) == {"recorded": 1, "repeated": 1, "expired": 0, "malformed": 0}
     assert taking.take([report])["repeated"] == 1
     assert written == [Correction(at_us, 1, 2, 4, 3, 502, 13)]
@@ -90,7 +90,7 @@ def test_a_report_corrects_once(desk):
 
 def test_a_report_that_comes_too_late_is_not_taken(desk):
     taking, sealer, written = desk
-    token = sealer.seal(now_us() - reports.MAX_AGE_US - 1, 1, 2, 3, 4)
+    token = sealer.seal(now_us() - reports.MAX_AGE_US - 1, pack_place(1, 2, 3, 4))
     assert taking.take([{"report": token, "status": 500}])["expired"] == 1
     assert written == []
 
@@ -101,7 +101,7 @@ def test_a_report_that_comes_too_late_is_not_taken(desk):
 )  # fmt: skip
 def test_durations_are_milliseconds_or_seconds(desk, fields, duration_ms):
     taking, sealer, written = desk
-    taking.take([{"report": sealer.seal(now_us(), 1, 2, 3, 4), "status": 200, **fields}])
+    taking.take([{"report": sealer.seal(now_us(), pack_place(1, 2, 3, 4)), "status": 200, **fields}])
     assert written[0].duration_ms == duration_ms
 
 
@@ -113,7 +113,7 @@ def test_durations_are_milliseconds_or_seconds(desk, fields, duration_ms):
 )  # fmt: skip
 def test_what_makes_no_sense_is_dropped(desk, fields):
     taking, sealer, written = desk
-    report = {"report": sealer.seal(now_us(), 1, 2, 3, 4), "status": 200} | fields
+    report = {"report": sealer.seal(now_us(), pack_place(1, 2, 3, 4)), "status": 200} | fields
     assert taking.take([report, None, [], 1])["malformed"] == 4
     assert written == []
 
@@ -130,7 +130,7 @@ def test_any_line_is_taken_or_dropped(data):
 def test_a_line_is_read_behind_what_syslog_puts_before_it(desk):
     taking, sealer, written = desk
     for before, name in ((b"<190>Nov 23 07:08:00 host latchkey: ", "report"), (b"", "user_id")):
-        line = json.dumps({name: sealer.seal(now_us(), 1, 2, 3, 4), "status": 404, "duration": 0.5})
+        line = json.dumps({name: sealer.seal(now_us(), pack_place(1, 2, 3, 4)), "status": 404, "duration": 0.5})
         taking.take_line(before + line.encode() + b"\n")
     assert [(entry.status, entry.duration_ms) for entry in written] == [(404, 500), (404, 500)]
 
