@@ -26,3 +26,8 @@ if "LATCHKEY_TEST_RUN" not in os.environ:  # workers inherit what the first proc
             for name in ("fsync", "synchronous_commit", "full_page_writes"):  # this data need not survive the machine
                 connection.execute(f"ALTER SYSTEM SET {name} = off")
             connection.execute("SELECT pg_reload_conf()")
+
+
+def pytest_xdist_auto_num_workers() -> int:
+    """One more than there are cores: the worker with the tests of the demo waits for browsers and processes most of the time."""
+    return len(os.sched_getaffinity(0)) + 1

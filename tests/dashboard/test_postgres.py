@@ -20,7 +20,7 @@ from dashboard import postgres
 print(postgres.start(pathlib.Path(sys.argv[1])), flush=True)
 sys.stdin.read()
 """
-SECONDS = 15
+SECONDS = 40  # a busy disk makes it wait
 
 
 @pytest.fixture
