@@ -121,7 +121,7 @@ class UserAdmin(AuditedAdmin):
         bulk.report(request, tally, done=done, unchanged=none)
         return None
 
-    @admin.display(ordering="first_name")
+    @admin.display(description=gettext_lazy("name"), ordering="first_name")
     def name(self, obj: User) -> str:
         """First and last name."""
         return obj.get_full_name()

@@ -218,7 +218,7 @@ def differences(before: Facts, after: Facts, zone: Zone = dt.UTC) -> str:
     changes = []
     for name in {**before, **after}:
         old, new = before.get(name), after.get(name)
-        if isinstance(old, dict) or isinstance(new, dict):
+        if name not in _SAID and (isinstance(old, dict) or isinstance(new, dict)):
             old, new = ([f"{key} ({value})" for key, value in (each or {}).items()] for each in (old, new))
         if isinstance(new, list) and isinstance(old, list):
             changes += [f"+ {item}" for item in new if item not in old]
@@ -245,15 +245,22 @@ def _word(name: str, value: Any, zone: Zone) -> str:
         return _number(value)
     if isinstance(value, list):
         return ", ".join(map(str, value))
-    return _SAID.get(name, str)(str(value)) if value else pgettext("fact", "none")
+    if not value:
+        return pgettext("fact", "none")
+    return _SAID[name](value) if name in _SAID else str(value)
 
 
 def _number(value: int) -> str:
     return str(number_format(value, force_grouping=True))
 
 
-_SAID: dict[str, Callable[[str], str]] = {"role": said_role, "device": devices.said, "why": _}
-"""How facts are said that the log keeps as a code or in English."""
+_SAID: dict[str, Callable[[Any], str]] = {"role": said_role, "device": devices.said, "why": _}
+"""How facts are said that the log keeps as a code, as figures or in English."""
+
+
+def register(name: str, teller: Callable[[Any], str]) -> None:
+    """Have a fact of that name said by a function of the room that knows it. What the log kept earlier may be text."""
+    _SAID[name] = teller
 
 
 def _end_date(text: str, zone: Zone) -> str:

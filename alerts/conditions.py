@@ -91,6 +91,11 @@ _WRITTEN: Final = {
 """How figures of a reading are written; others as they are. A share is its value and its decimals."""
 
 
+def said(kept: dict[str, Any] | str) -> str:
+    """Return a condition as the audit log kept it, in words; older events have the English sentence."""
+    return kept if isinstance(kept, str) else say("condition", kept)
+
+
 def say(kind: str, figures: dict[str, Any]) -> str:
     """Return a reading in words; `condition` is the alert's own sentence, for its test."""
     if kind == "condition":

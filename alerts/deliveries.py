@@ -5,6 +5,7 @@ from typing import Final
 
 from django.db import transaction
 from django.utils import timezone
+from django.utils.translation import gettext_noop
 
 from alerts import webhooks
 from alerts.models import Delivery
@@ -26,7 +27,7 @@ def send(pk: int) -> dt.timedelta | None:
             return None
         alert = delivery.event.alert
         if alert.webhook_secret is None:
-            answer = webhooks.Answer(error="The webhook was removed before it was sent.")
+            answer = webhooks.Answer(error=gettext_noop("The webhook was removed before it was sent."))
         else:
             answer = webhooks.send(delivery.url, delivery.body, secret=alert.secret())
         wait = _note(delivery, answer, is_last=alert.webhook_secret is None)

@@ -253,12 +253,10 @@ class Alert(models.Model):
         return {"organization": self.organization.public_id, "key": self.public_id, "number": 0}
 
     def _facts(self) -> dict[str, Any]:
-        """What the log keeps, in one language for all who read it."""
-        with translation.override(settings.LANGUAGE_CODE):
-            condition = self.sentence
+        """What the log keeps; the condition as figures, which become words when somebody reads them."""
         return {
             "name": self.name,
-            "condition": condition,
+            "condition": self._own_terms().figures,
             "key": self.key.name if self.key else "",
             "mail": self.sends_mail,
             "webhook": self.webhook_host,
@@ -363,8 +361,8 @@ class Delivery(models.Model):
 
     @property
     def told_error(self) -> str:
-        """What went wrong, in the reader's language as far as the sentence is ours."""
-        return gettext(self.error)
+        """What went wrong, in the reader's language."""
+        return gettext(self.error) if self.error else ""
 
     @property
     def state(self) -> str:

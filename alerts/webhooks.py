@@ -193,9 +193,26 @@ def _post(target: Target, address: Address, body: str, secret: str, deadline: fl
         connection.close()
 
 
+_CERTIFICATE: Final = {
+    9: gettext_noop("The certificate is not accepted: it is not valid yet."),
+    10: gettext_noop("The certificate is not accepted: it has expired."),
+    **dict.fromkeys((18, 19), gettext_noop("The certificate is not accepted: it is signed by itself.")),
+    **dict.fromkeys((2, 20, 21), gettext_noop("The certificate is not accepted: who signed it is not known.")),
+    **dict.fromkeys((62, 64), gettext_noop("The certificate is not accepted: it is for another name.")),
+}
+"""By the numbers of OpenSSL (X509_V_ERR_…)."""
+
+_ERRORS: Final[tuple[tuple[type[Exception], str], ...]] = (
+    (ssl.SSLError, gettext_noop("No encrypted connection came about.")),
+    (ConnectionRefusedError, gettext_noop("The connection was refused.")),
+    (ConnectionError, gettext_noop("The connection broke off.")),
+    (http.client.HTTPException, gettext_noop("The answer was not HTTP.")),
+    (OSError, gettext_noop("The host could not be reached.")),
+)
+"""What went wrong, in words; the first that fits."""
+
+
 def _words(error: Exception) -> str:
     if isinstance(error, ssl.SSLCertVerificationError):
-        return f"The certificate is not accepted: {error.verify_message}."[:KEPT_LENGTH]
-    if isinstance(error, ConnectionRefusedError):
-        return gettext_noop("The connection was refused.")
-    return f"The connection failed: {type(error).__name__}."
+        return _CERTIFICATE.get(error.verify_code, gettext_noop("The certificate is not accepted."))
+    return next((words for kind, words in _ERRORS if isinstance(error, kind)), gettext_noop("The connection failed."))

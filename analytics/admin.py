@@ -7,6 +7,7 @@ key. The Analytics tab and the CSV show them.
 from django.contrib import admin
 from django.db.models import OuterRef, Q, QuerySet, Subquery
 from django.http import HttpRequest
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audited_admin import ReadOnlyAdmin
 from analytics.models import JournalOffset, RequestRecord, UsageGap, ZoneChange
@@ -21,7 +22,7 @@ class RequestRecordAdmin(ReadOnlyAdmin):
     list_display = ("at", "tracking_id", "outcome", "status", "product_name", "key_quoted", "host", "network", "client")
     list_filter = ("status", ("key_id", admin.EmptyFieldListFilter))
     search_fields = ("=tracking_id",)
-    search_help_text = "Tracking-ID, ID of a key, hint, organisation, e-mail of a member"
+    search_help_text = _("Tracking-ID, ID of a key, hint, organisation, e-mail of a member")
     ordering = ("-at", "-pk")
     list_per_page = 50
     fields = (
@@ -48,12 +49,12 @@ class RequestRecordAdmin(ReadOnlyAdmin):
         keys = ApiKey.objects.filter(lookup.anything(search_term)).values("pk")
         return queryset.filter(Q(tracking_id=search_term.strip()) | Q(key_id__in=keys)), False
 
-    @admin.display(description="key")
+    @admin.display(description=_("key"))
     def key_quoted(self, obj: RequestRecord) -> str:
         """The ID of the key, empty where the string was unknown."""
         return getattr(obj, "found_key", None) or ""
 
-    @admin.display(description="product")
+    @admin.display(description=_("product"))
     def product_name(self, obj: RequestRecord) -> str:
         """The product of the path, empty where it has none."""
         return getattr(obj, "found_product", None) or ""

@@ -10,6 +10,7 @@ belonged to no product.
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 NO_PRODUCT = 0
 
@@ -167,15 +168,16 @@ class ZoneChange(models.Model):
     date before `first_date` is what lies between the two. `recounted_at` is empty until the work is done.
     """
 
-    organization_id = models.BigIntegerField()
-    former_zone = models.CharField(max_length=64)
-    zone = models.CharField(max_length=64)
-    counted_from = models.DateTimeField()
-    first_date = models.DateField()
-    changed_at = models.DateTimeField()
-    recounted_at = models.DateTimeField(null=True)
+    organization_id = models.BigIntegerField(_("organisation"))
+    former_zone = models.CharField(_("former zone"), max_length=64)
+    zone = models.CharField(_("new zone"), max_length=64)
+    counted_from = models.DateTimeField(_("counted from"))
+    first_date = models.DateField(_("first date"))
+    changed_at = models.DateTimeField(_("changed at"))
+    recounted_at = models.DateTimeField(_("recounted at"), null=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("change of a time zone"), _("changes of time zones")
         db_table = "usage_zone_change"
         indexes = [models.Index(fields=["organization_id", "-changed_at"], name="usage_zone_change_latest")]
 
@@ -186,19 +188,20 @@ class ZoneChange(models.Model):
 class RequestRecord(models.Model):
     """One answered request, for support and explanations; kept REQUEST_LOG_DAYS. `key_id` is null when the string was unknown."""
 
-    at = models.DateTimeField(db_index=True)
-    tracking_id = models.CharField(max_length=100, db_index=True)
-    organization_id = models.BigIntegerField(null=True)
+    at = models.DateTimeField(_("at"), db_index=True)
+    tracking_id = models.CharField(_("Tracking-ID"), max_length=100, db_index=True)
+    organization_id = models.BigIntegerField(_("organisation"), null=True)
     key_id = models.BigIntegerField(null=True)
     product_id = models.BigIntegerField(default=NO_PRODUCT)
-    secret_number = models.IntegerField(default=0)
-    outcome = models.CharField(max_length=24)
-    status = models.SmallIntegerField()
-    host = models.CharField(max_length=255, blank=True)
-    network = models.CharField(max_length=50, blank=True)
-    client = models.CharField(max_length=60, blank=True)
+    secret_number = models.IntegerField(_("number of the string"), default=0)
+    outcome = models.CharField(_("outcome"), max_length=24)
+    status = models.SmallIntegerField(_("status"))
+    host = models.CharField(_("host"), max_length=255, blank=True)
+    network = models.CharField(_("network"), max_length=50, blank=True)
+    client = models.CharField(_("client"), max_length=60, blank=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("request in the log"), _("requests in the log")
         db_table = "request_log"
         indexes = [
             models.Index(fields=["key_id", "-at"], name="request_log_key"),
@@ -212,14 +215,14 @@ class RequestRecord(models.Model):
 class UsageGap(models.Model):
     """Requests that a gateway answered while its disk took nothing: so many between two times are in no usage row."""
 
-    node = models.CharField(max_length=100)
-    from_at = models.DateTimeField()
-    until_at = models.DateTimeField(db_index=True)
-    requests = models.BigIntegerField()
+    node = models.CharField(_("gateway"), max_length=100)
+    from_at = models.DateTimeField(_("from"))
+    until_at = models.DateTimeField(_("until"), db_index=True)
+    requests = models.BigIntegerField(_("requests that are counted nowhere"))
 
     class Meta:
         db_table = "usage_gap"
-        verbose_name = "usage gap"
+        verbose_name, verbose_name_plural = _("usage gap"), _("usage gaps")
 
     def __str__(self) -> str:
         return f"{self.requests} requests of {self.node}"
@@ -228,12 +231,13 @@ class UsageGap(models.Model):
 class JournalOffset(models.Model):
     """How much of a gateway's journal segment is in the usage tables; moved in the transaction that adds the usage."""
 
-    segment = models.UUIDField(primary_key=True, default=uuid.uuid4)
-    node = models.CharField(max_length=100)
-    offset = models.BigIntegerField(default=0)
-    updated_at = models.DateTimeField()
+    segment = models.UUIDField(_("segment of the journal"), primary_key=True, default=uuid.uuid4)
+    node = models.CharField(_("gateway"), max_length=100)
+    offset = models.BigIntegerField(_("counted up to byte"), default=0)
+    updated_at = models.DateTimeField(_("updated at"))
 
     class Meta:
+        verbose_name, verbose_name_plural = _("journal"), _("journals")
         db_table = "gateway_journal"
 
     def __str__(self) -> str:

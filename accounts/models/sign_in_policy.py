@@ -43,9 +43,15 @@ class SignInPolicy(models.Model):
     """The part of an organisation that says how its members sign in."""
 
     asks_again_for = ArrayField(
-        models.CharField(max_length=20, choices=Sensitive), default=list, db_default=[], blank=True
+        models.CharField(max_length=20, choices=Sensitive),
+        verbose_name=gettext_lazy("asks again for"),
+        default=list,
+        db_default=[],
+        blank=True,
     )
-    requires_second_factor_at = models.DateTimeField(null=True, blank=True)
+    requires_second_factor_at = models.DateTimeField(
+        gettext_lazy("second factor required since"), null=True, blank=True
+    )
 
     class Meta:
         abstract = True

@@ -7,8 +7,11 @@ from django.contrib import admin
 from django.db.models import QuerySet, Subquery
 from django.db.models.functions import Now
 from django.http import HttpRequest
+from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from accounts.audited_admin import ReadOnlyAdmin
+from dashboard import words
 from keys.models import GatewayChange, GatewayFeed, GatewayNode, KeyringCheck, Submission
 
 SILENT = dt.timedelta(seconds=10)
@@ -29,7 +32,7 @@ class GatewayNodeAdmin(ReadOnlyAdmin):
         last = Subquery(GatewayFeed.objects.values("number")[:1])
         return super().get_queryset(request).annotate(last_number=last, now=Now())
 
-    @admin.display(description="up to date", boolean=True)
+    @admin.display(description=_("up to date"), boolean=True)
     def is_current(self, obj: Any) -> bool:
         """Whether it reports, has applied all but the changes of a moment ago, and has counted what it answered."""
         return not (_age(obj, obj.seen_at) > SILENT or self._is_behind(obj) or self._is_late(obj))
@@ -42,18 +45,23 @@ class GatewayNodeAdmin(ReadOnlyAdmin):
     def _is_late(obj: Any) -> bool:
         return _age(obj, obj.shipped_until or obj.started_at) > LATE
 
-    @admin.display(description="changes")
+    @admin.display(description=_("changes"))
     def changes(self, obj: Any) -> str:
         """How many changes it has not confirmed yet."""
         missing = obj.last_number - obj.applied_number
-        words = "all applied" if missing <= 0 else f"{missing:,} not confirmed"
-        return f"{words}, behind" if self._is_behind(obj) else words
+        if missing <= 0:
+            return gettext("all applied")
+        told = (
+            gettext("%(number)s not confirmed, behind") if self._is_behind(obj) else gettext("%(number)s not confirmed")
+        )
+        return told % {"number": words.number(missing)}
 
-    @admin.display(description="usage")
+    @admin.display(description=_("usage"))
     def usage(self, obj: Any) -> str:
         """How old its last counted request may be."""
-        words = f"{_age(obj, obj.shipped_until or obj.started_at).total_seconds():.0f} s old"
-        return f"{words}, behind" if self._is_late(obj) else words
+        seconds = round(_age(obj, obj.shipped_until or obj.started_at).total_seconds())
+        told = gettext("%(seconds)s s old, behind") if self._is_late(obj) else gettext("%(seconds)s s old")
+        return told % {"seconds": words.number(seconds)}
 
 
 def _age(obj: Any, at: dt.datetime) -> dt.timedelta:
@@ -72,19 +80,20 @@ class GatewayChangeAdmin(ReadOnlyAdmin):
         """Say what changed, not under which row number."""
         return ("number", "at", "about")
 
-    @admin.display(description="what changed")
+    @admin.display(description=_("what changed"))
     def about(self, obj: GatewayChange) -> str:
         """A key, a customer, or the catalogue."""
         if obj.key_id is not None:
-            return "a key"
-        return "an organisation" if obj.organization_id is not None else "the catalogue"
+            return gettext("a key")
+        return gettext("an organisation") if obj.organization_id is not None else gettext("the catalogue")
 
 
 @admin.register(GatewayFeed)
 class GatewayFeedAdmin(ReadOnlyAdmin):
     """The number of the last change."""
 
-    list_display = ("id", "number")
+    list_display = ("number",)
+    fields = ("number",)
     ordering = ("id",)
 
 

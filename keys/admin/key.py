@@ -92,7 +92,7 @@ class KeySecretInline(ReadOnlyInline):
 class StateFilter(admin.SimpleListFilter):
     """Keys in one state, as the list says it."""
 
-    title = "state"
+    title = _("state")
     parameter_name = "state"
 
     def lookups(self, request: HttpRequest, model_admin: Any) -> list[tuple[str, str]]:
@@ -142,7 +142,7 @@ class ApiKeyAdmin(AuditedAdmin):
             },
         ),
         (
-            "State",
+            _("State"),
             {
                 "fields": (
                     "holds",
@@ -155,7 +155,7 @@ class ApiKeyAdmin(AuditedAdmin):
                 )
             },
         ),
-        ("Times", {"fields": ("created_at", "created_by", "rotated_at", "last_used_at")}),
+        (_("Times"), {"fields": ("created_at", "created_by", "rotated_at", "last_used_at")}),
     )
     readonly_fields = (
         "public_id", "organization", "support_page", "holds", "disabled_at", "disabled_by", "disabled_by_staff", "disabled_reason",

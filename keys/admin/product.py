@@ -65,7 +65,7 @@ class ProductAdmin(AuditedAdmin):
         """Products have a code."""
         return Target(obj)
 
-    @admin.display
+    @admin.display(description=_("paths"))
     def paths(self, obj: Product) -> str:
         """The prefixes of its paths."""
         return ", ".join(route.path_prefix for route in obj.routes.all())

@@ -4,15 +4,17 @@ The rows are written by triggers (see the migration `gateway_feed`) and by the g
 """
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 
 class GatewayFeed(models.Model):
     """The one row that numbers the changes; its lock makes the order of numbers the order of commits."""
 
     id = models.SmallIntegerField(primary_key=True)
-    number = models.BigIntegerField(default=0)
+    number = models.BigIntegerField(_("number"), default=0)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("gateway feed"), _("gateway feed")
         db_table = "gateway_feed"
 
     def __str__(self) -> str:
@@ -22,12 +24,13 @@ class GatewayFeed(models.Model):
 class GatewayChange(models.Model):
     """Something that decides about requests changed: a key, an organisation, or (neither) the catalogue."""
 
-    number = models.BigIntegerField(primary_key=True)
+    number = models.BigIntegerField(_("number"), primary_key=True)
     key_id = models.BigIntegerField(null=True)
     organization_id = models.BigIntegerField(null=True)
-    at = models.DateTimeField(db_index=True)
+    at = models.DateTimeField(_("at"), db_index=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("change for gateways"), _("changes for gateways")
         db_table = "gateway_change"
         indexes = [models.Index(fields=["key_id", "-number"], name="gateway_change_of_key")]
 
@@ -53,14 +56,15 @@ class GatewayAck(models.Model):
 class GatewayNode(models.Model):
     """A gateway process: which change it has applied, and until when its usage is in the database."""
 
-    name = models.CharField(max_length=100, primary_key=True)
-    started_at = models.DateTimeField()
-    seen_at = models.DateTimeField()
-    applied_number = models.BigIntegerField(default=0)
-    applied_at = models.DateTimeField()
-    shipped_until = models.DateTimeField(null=True)
+    name = models.CharField(_("name"), max_length=100, primary_key=True)
+    started_at = models.DateTimeField(_("started at"))
+    seen_at = models.DateTimeField(_("last report"))
+    applied_number = models.BigIntegerField(_("last change applied"), default=0)
+    applied_at = models.DateTimeField(_("applied at"))
+    shipped_until = models.DateTimeField(_("requests counted until"), null=True)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("gateway"), _("gateways")
         db_table = "gateway_node"
         ordering = ["name"]
 

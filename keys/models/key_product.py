@@ -1,6 +1,7 @@
 """What a key is valid for, with which limits."""
 
 from django.db import models
+from django.utils.translation import gettext_lazy as _
 
 from keys.models.product import Product
 
@@ -8,13 +9,16 @@ from keys.models.product import Product
 class KeyProduct(models.Model):
     """A product that a key is valid for, and its own limit where it has one."""
 
-    key = models.ForeignKey("keys.ApiKey", on_delete=models.CASCADE, related_name="key_products")
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="key_products")
+    key = models.ForeignKey("keys.ApiKey", verbose_name=_("key"), on_delete=models.CASCADE, related_name="key_products")
+    product = models.ForeignKey(
+        Product, verbose_name=_("product"), on_delete=models.CASCADE, related_name="key_products"
+    )
     qps_limit = models.PositiveIntegerField(
-        "QPS limit", null=True, blank=True, help_text="Empty: the product's default."
+        _("QPS limit"), null=True, blank=True, help_text=_("Empty: the product’s default.")
     )
 
     class Meta:
+        verbose_name, verbose_name_plural = _("product of a key"), _("products of keys")
         ordering = ["product__position", "product__name"]
         constraints = [
             models.UniqueConstraint(fields=["key", "product"], name="product_once_per_key"),

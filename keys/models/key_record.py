@@ -30,27 +30,43 @@ class KeyRecord(models.Model):
     """What is known of a key. `ApiKey` adds the verbs."""
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_key_id, editable=False)
-    organization = models.ForeignKey(Organization, on_delete=models.CASCADE, related_name="keys")
-    name = models.CharField(max_length=80)
-    billing_type = models.CharField(max_length=20, choices=BillingType)
-    allowed_domains = ArrayField(models.CharField(max_length=255), default=list, blank=True)
-    products = models.ManyToManyField(Product, through="KeyProduct", related_name="keys")
+    organization = models.ForeignKey(
+        Organization, verbose_name=_("organisation"), on_delete=models.CASCADE, related_name="keys"
+    )
+    name = models.CharField(_("name"), max_length=80)
+    billing_type = models.CharField(_("billing type"), max_length=20, choices=BillingType)
+    allowed_domains = ArrayField(
+        models.CharField(max_length=255), verbose_name=_("allowed domains"), default=list, blank=True
+    )
+    products = models.ManyToManyField(Product, verbose_name=_("products"), through="KeyProduct", related_name="keys")
     version = models.PositiveIntegerField(default=1, editable=False)
-    created_at = models.DateTimeField(default=timezone.now)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    rotated_at = models.DateTimeField(null=True, blank=True)
-    expires_at = models.DateTimeField(null=True, blank=True)
-    disabled_at = models.DateTimeField(null=True, blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("created by"), null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    rotated_at = models.DateTimeField(_("rotated at"), null=True, blank=True)
+    expires_at = models.DateTimeField(_("expires at"), null=True, blank=True)
+    disabled_at = models.DateTimeField(_("disabled at"), null=True, blank=True)
     disabled_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("disabled by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
     )
-    disabled_reason = models.CharField(max_length=300, blank=True)
-    disabled_by_staff = models.BooleanField(default=False, db_default=False, editable=False)
-    deleted_at = models.DateTimeField(null=True, blank=True)
+    disabled_reason = models.CharField(_("reason"), max_length=300, blank=True)
+    disabled_by_staff = models.BooleanField(_("disabled by staff"), default=False, db_default=False, editable=False)
+    deleted_at = models.DateTimeField(_("deleted at"), null=True, blank=True)
     deleted_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, blank=True, on_delete=models.SET_NULL, related_name="+"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("deleted by"),
+        null=True,
+        blank=True,
+        on_delete=models.SET_NULL,
+        related_name="+",
     )
-    last_used_at = models.DateTimeField(null=True, blank=True)
+    last_used_at = models.DateTimeField(_("last used at"), null=True, blank=True)
 
     class Meta:
         abstract = True

@@ -51,22 +51,30 @@ class QpsRequest(models.Model):
         WITHDRAWN = "withdrawn", pgettext_lazy("QPS request", "Withdrawn")
 
     public_id = models.CharField("ID", max_length=24, unique=True, default=make_qps_request_id, editable=False)
-    key = models.ForeignKey(ApiKey, on_delete=models.CASCADE, related_name="qps_requests")
-    product = models.ForeignKey(Product, on_delete=models.CASCADE, related_name="qps_requests")
-    current = models.PositiveIntegerField("current QPS")
+    key = models.ForeignKey(ApiKey, verbose_name=_("key"), on_delete=models.CASCADE, related_name="qps_requests")
+    product = models.ForeignKey(
+        Product, verbose_name=_("product"), on_delete=models.CASCADE, related_name="qps_requests"
+    )
+    current = models.PositiveIntegerField(_("current QPS"))
     requested = models.PositiveIntegerField(
-        "requested QPS", validators=[MinValueValidator(1), MaxValueValidator(MAX_QPS)]
+        _("requested QPS"), validators=[MinValueValidator(1), MaxValueValidator(MAX_QPS)]
     )
-    reason = models.CharField(max_length=500)
-    granted = models.PositiveIntegerField("granted QPS", null=True)
-    state = models.CharField(max_length=10, choices=State, default=State.PENDING)
+    reason = models.CharField(_("reason"), max_length=500)
+    granted = models.PositiveIntegerField(_("granted QPS"), null=True)
+    state = models.CharField(_("state"), max_length=10, choices=State, default=State.PENDING)
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="qps_requests"
+        settings.AUTH_USER_MODEL,
+        verbose_name=_("requested by"),
+        null=True,
+        on_delete=models.SET_NULL,
+        related_name="qps_requests",
     )
-    created_at = models.DateTimeField(default=timezone.now)
-    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    decided_at = models.DateTimeField(null=True)
-    note = models.CharField(max_length=500, blank=True)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    decided_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("decided by"), null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    decided_at = models.DateTimeField(_("decided at"), null=True)
+    note = models.CharField(_("note"), max_length=500, blank=True)
 
     objects = QpsRequestQuerySet.as_manager()
 

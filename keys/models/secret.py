@@ -8,6 +8,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db import models
 from django.db.models.functions import Lower, Reverse
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from keys import tokens, vault
 
@@ -31,20 +32,23 @@ class KeySecretQuerySet(models.QuerySet["KeySecret"]):
 class KeySecret(models.Model):
     """One string of a key: current, in grace until `expires_at`, or retired."""
 
-    key = models.ForeignKey("keys.ApiKey", on_delete=models.CASCADE, related_name="secrets")
-    number = models.PositiveIntegerField()
+    key = models.ForeignKey("keys.ApiKey", verbose_name=_("key"), on_delete=models.CASCADE, related_name="secrets")
+    number = models.PositiveIntegerField(_("number"))
     digest = models.BinaryField(max_length=32, unique=True, editable=False)
     sealed = models.BinaryField(max_length=80, null=True, editable=False)
-    hint = models.CharField(max_length=12)
-    created_at = models.DateTimeField(default=timezone.now)
-    created_by = models.ForeignKey(settings.AUTH_USER_MODEL, null=True, on_delete=models.SET_NULL, related_name="+")
-    expires_at = models.DateTimeField(null=True)
-    retired_at = models.DateTimeField(null=True)
-    last_used_at = models.DateTimeField(null=True)
+    hint = models.CharField(_("hint"), max_length=12)
+    created_at = models.DateTimeField(_("created at"), default=timezone.now)
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("created by"), null=True, on_delete=models.SET_NULL, related_name="+"
+    )
+    expires_at = models.DateTimeField(_("expires at"), null=True)
+    retired_at = models.DateTimeField(_("retired at"), null=True)
+    last_used_at = models.DateTimeField(_("last used at"), null=True)
 
     objects = KeySecretQuerySet.as_manager()
 
     class Meta:
+        verbose_name, verbose_name_plural = _("string of a key"), _("strings of keys")
         ordering = ["-number"]
         indexes = [  # hints are read out in whatever case, whole, by their beginning or by their end
             models.Index(OpClass(Lower("hint"), name="text_pattern_ops"), name="secret_by_hint"),
@@ -87,11 +91,12 @@ class KeySecret(models.Model):
 class KeyringCheck(models.Model):
     """The fingerprint of each pepper and master key ever used, to recognise a wrong one at start."""
 
-    purpose = models.CharField(max_length=20)
-    version = models.PositiveSmallIntegerField()
+    purpose = models.CharField(_("purpose"), max_length=20)
+    version = models.PositiveSmallIntegerField(_("version"))
     fingerprint = models.CharField(max_length=16)
 
     class Meta:
+        verbose_name, verbose_name_plural = _("keyring check"), _("keyring checks")
         constraints = [models.UniqueConstraint(fields=["purpose", "version"], name="one_fingerprint_per_version")]
 
     def __str__(self) -> str:

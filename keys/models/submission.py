@@ -6,6 +6,7 @@ from typing import Self
 from django.conf import settings
 from django.db import models
 from django.utils import timezone
+from django.utils.translation import gettext_lazy as _
 
 from accounts.models import User
 
@@ -13,10 +14,15 @@ from accounts.models import User
 class Submission(models.Model):
     """The token of a form that has acted. A double click or a retry after a lost answer finds it and does not act again."""
 
-    token = models.UUIDField(primary_key=True)
-    user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.CASCADE, related_name="+")
-    target_id = models.CharField(max_length=24, blank=True)
-    at = models.DateTimeField(default=timezone.now, db_index=True)
+    token = models.UUIDField(_("token"), primary_key=True)
+    user = models.ForeignKey(
+        settings.AUTH_USER_MODEL, verbose_name=_("user"), on_delete=models.CASCADE, related_name="+"
+    )
+    target_id = models.CharField(_("about what"), max_length=24, blank=True)
+    at = models.DateTimeField(_("at"), default=timezone.now, db_index=True)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("submitted form"), _("submitted forms")
 
     def __str__(self) -> str:
         return str(self.token)

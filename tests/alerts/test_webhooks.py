@@ -68,9 +68,14 @@ def test_a_certificate_for_another_name_or_of_nobody_known_is_refused(tmp_path, 
         monkeypatch.setenv("SSL_CERT_FILE", str(certificate))
         other = webhooks.send(url, BODY, secret=SECRET)
         assert receiver.bodies == []
-    for answer in (unknown, other):
-        assert answer.status is None
-        assert answer.error.startswith("The certificate is not accepted")
+    assert unknown == webhooks.Answer(error="The certificate is not accepted: it is signed by itself.")
+    assert other == webhooks.Answer(error="The certificate is not accepted: it is for another name.")
+
+
+def test_a_server_that_speaks_no_tls_is_named_so():
+    with running() as receiver:
+        answer = webhooks.send(f"https://127.0.0.1:{receiver.port}/", BODY, secret=SECRET)
+    assert answer == webhooks.Answer(error="No encrypted connection came about.")
 
 
 def test_a_redirect_is_not_followed():

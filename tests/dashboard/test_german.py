@@ -6,6 +6,7 @@ import re
 import pytest
 from django.utils import timezone, translation
 
+from accounts.models import AuditEvent
 from dashboard import words
 from tests.analytics.usage import record
 from tests.factories import KeyFactory
@@ -126,9 +127,21 @@ def test_files_are_the_same_in_every_language(german, busy, path):
 def test_what_the_audit_log_keeps_is_the_same_in_every_language(german, cast):
     german.submit("/alerts/create/?condition=silence", name="Stille", threshold="12")
     event = cast.northwind.audit_events.get(verb="alert.created")
-    assert event.after["condition"] == "No request for 12 hours"
+    assert event.after["condition"] == {"code": "silence", "threshold": 12, "minutes": 10, "least": 0}
     alert = cast.northwind.alerts.get()
     assert "Keine Anfrage seit 12 Stunden" in german.get(f"/alerts/{alert.public_id}/")
+    german.submit(f"/alerts/{alert.public_id}/edit/", threshold="24")
+    told = " ".join(german.get("/activity/").texts(".history li"))
+    assert "Keine Anfrage seit 12 Stunden → Keine Anfrage seit 24 Stunden" in told
+    german.post("/language/", {"language": "en-gb"})
+    assert "No request for 12 hours → No request for 24 hours" in german.get("/activity/").source
+
+
+def test_conditions_that_the_log_kept_as_text_are_shown_as_they_are(german, cast):
+    AuditEvent.record(
+        "alert.created", organization=cast.northwind, actor=cast.ada, target=cast.key, after={"condition": "No request for 6 hours"}
+    )  # fmt: skip
+    assert "No request for 6 hours" in german.get("/activity/")
 
 
 def test_a_refusal_is_said_in_german(german, cast):
