@@ -12,13 +12,13 @@ from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import ValidationError
-from django.db.models import Count, Q, QuerySet
+from django.db.models import Count, ManyToManyField, Q, QuerySet
 from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 
-from accounts import bulk
+from accounts import bulk, permission_words
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
 from accounts.models import AuditEvent, Invitation, Membership, Organization, Role, Target, User
 from accounts.signin import factors
@@ -53,6 +53,7 @@ class UserAdmin(AuditedAdmin):
         (gettext_lazy("Times"), {"fields": ("last_login", "date_joined")}),
     )
     filter_horizontal = ("groups", "user_permissions")
+    formfield_overrides = {ManyToManyField: {"form_class": permission_words.Choices}}
     inlines = (EmailAddressInline,)
     rights = ("is_staff", "is_superuser", "groups", "user_permissions")
     actions = ("reset_second_factors",)
@@ -141,6 +142,7 @@ class GroupAdmin(AuditedAdmin, auth_admin.GroupAdmin):
     search_fields = ("name",)
     ordering = ("name",)
     filter_horizontal = ("permissions",)
+    formfield_overrides = {ManyToManyField: {"form_class": permission_words.Choices}}
 
     def facts(self, obj: Group) -> dict[str, Any]:
         """Add the permissions; a group that goes has them no more."""

@@ -10,7 +10,10 @@ belonged to no product.
 import uuid
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
+
+from dashboard import words
 
 NO_PRODUCT = 0
 
@@ -191,7 +194,7 @@ class RequestRecord(models.Model):
     at = models.DateTimeField(_("at"), db_index=True)
     tracking_id = models.CharField(_("Tracking-ID"), max_length=100, db_index=True)
     organization_id = models.BigIntegerField(_("organisation"), null=True)
-    key_id = models.BigIntegerField(null=True)
+    key_id = models.BigIntegerField(_("key"), null=True)
     product_id = models.BigIntegerField(default=NO_PRODUCT)
     secret_number = models.IntegerField(_("number of the string"), default=0)
     outcome = models.CharField(_("outcome"), max_length=24)
@@ -225,7 +228,7 @@ class UsageGap(models.Model):
         verbose_name, verbose_name_plural = _("usage gap"), _("usage gaps")
 
     def __str__(self) -> str:
-        return f"{self.requests} requests of {self.node}"
+        return gettext("%(requests)s of %(node)s") % {"requests": words.requests(self.requests), "node": self.node}
 
 
 class JournalOffset(models.Model):

@@ -8,4 +8,4 @@ class KeysConfig(AppConfig):
     """Nothing happens at start."""
 
     name = "keys"
-    verbose_name = gettext_lazy("API keys and the gateway")
+    verbose_name = gettext_lazy("API keys")

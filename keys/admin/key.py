@@ -41,7 +41,7 @@ class KeyAdminForm(forms.ModelForm):
     """A key as staff edit it, on the state that the form was made from."""
 
     allowed_domains = DomainLinesField()
-    made_from = forms.IntegerField(widget=forms.HiddenInput)
+    made_from = forms.IntegerField(label="", widget=forms.HiddenInput)
 
     class Meta:
         model = ApiKey

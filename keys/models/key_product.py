@@ -1,6 +1,7 @@
 """What a key is valid for, with which limits."""
 
 from django.db import models
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from keys.models.product import Product
@@ -33,7 +34,7 @@ class KeyProduct(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.product} for {self.key}"
+        return gettext("%(product)s for %(key)s") % {"product": self.product, "key": self.key}
 
     @property
     def limit(self) -> int:

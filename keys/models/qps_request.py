@@ -101,7 +101,10 @@ class QpsRequest(models.Model):
         ]
 
     def __str__(self) -> str:
-        return f"{self.requested} QPS for {self.product}"
+        return gettext("%(number)s QPS for %(product)s") % {
+            "number": words.number(self.requested),
+            "product": self.product,
+        }
 
     @property
     def is_granted_otherwise(self) -> bool:

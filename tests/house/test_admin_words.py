@@ -33,6 +33,15 @@ def words_of_field(page, name):
     return [field.verbose_name, field.help_text]
 
 
+def words_of_path(model, path):
+    """The label of a filter, which may go through other models."""
+    *between, last = path.split("__")
+    for name in between:
+        model = model._meta.get_field(name).related_model
+    field = model._meta.get_field(last)
+    return field.related_model._meta.verbose_name if field.is_relation else field.verbose_name
+
+
 def words_of_page(page, request):
     meta = page.model._meta
     yield from (meta.verbose_name, meta.verbose_name_plural, page.search_help_text)
@@ -41,8 +50,10 @@ def words_of_page(page, request):
     for name in {*page.get_list_display(request), *flatten_fieldsets(fieldsets), *page.get_readonly_fields(request)}:
         yield from words_of_field(page, name)
     for each in page.list_filter:
-        title = getattr(each, "title", None) if inspect.isclass(each) else None
-        yield title or (words_of_field(page, each)[0] if isinstance(each, str) and "__" not in each else None)
+        if inspect.isclass(each):
+            yield each.title
+        else:
+            yield words_of_path(page.model, each if isinstance(each, str) else each[0])
     for action, _, description in page._get_base_actions():
         yield description if getattr(action, "__module__", "").split(".")[0] in OURS else None
     for inline in page.get_inline_instances(request):
