@@ -18,7 +18,7 @@ def site(request: HttpRequest) -> dict[str, Any]:
         "is_development": settings.DEVELOPMENT,
         "theme": preferences.theme(request),
         "themes": tuple(preferences.Theme),
-        "language": languages.current(),
+        "language": lambda: languages.chosen_by(request),
         "languages": languages.LANGUAGES,
         "uses_single_keys": preferences.uses_single_keys(request),
         "command_key": "⌘" if "Mac OS" in request.headers.get("User-Agent", "") else "Ctrl",

@@ -32,6 +32,12 @@ def of(person: Any, *, otherwise: str = settings.LANGUAGE_CODE) -> str:
     return chosen if chosen in LANGUAGES else otherwise
 
 
+def chosen_by(request: HttpRequest) -> str:
+    """Return the language that holds because somebody chose it: in the account, else on this device. Empty: the browser's."""
+    kept = request.COOKIES.get(settings.LANGUAGE_COOKIE_NAME, "")
+    return of(getattr(request, "user", None), otherwise=kept if kept in LANGUAGES else "")
+
+
 def tag() -> str:
     """Return the language as HTML names it: `en-GB`, `de`."""
     code, _, region = current().partition("-")
@@ -82,7 +88,10 @@ def of_person(get_response: GetResponse) -> GetResponse:
 
 
 def keep(response: HttpResponse, chosen: str) -> None:
-    """Remember the language on this device for a year."""
+    """Remember the language on this device for a year; empty is what the browser asks for, which holds without a cookie."""
+    if not chosen:
+        response.delete_cookie(settings.LANGUAGE_COOKIE_NAME, samesite="Lax")
+        return
     response.set_cookie(
         settings.LANGUAGE_COOKIE_NAME,
         chosen,

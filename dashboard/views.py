@@ -42,9 +42,9 @@ def choose_theme(request: htmx.HtmxRequest) -> HttpResponse:
 
 
 def choose_language(request: PersonRequest) -> HttpResponse:
-    """Remember the language, of whoever is signed in also for mails, and stay on the page."""
-    chosen = request.POST.get("language", "")
-    if chosen not in languages.LANGUAGES:
+    """Remember the language, of whoever is signed in also for mails, and stay on the page. Empty: as the browser asks."""
+    chosen = request.POST.get("language")
+    if chosen is None or (chosen and chosen not in languages.LANGUAGES):
         raise BadRequest(gettext("There is no such language."))
     if request.user.is_authenticated:
         request.user.choose_language(chosen)

@@ -59,7 +59,7 @@ class User(AbstractUser):
         return self.email
 
     def choose_language(self, code: str) -> None:
-        """Read pages and mails in this language from now on."""
+        """Read pages and mails in this language from now on. Empty: pages as the browser asks, mails in LANGUAGE_CODE."""
         self.language = code
         self.save(update_fields=["language"])
 

@@ -4,6 +4,7 @@ import pytest
 from django.test import Client
 
 from accounts.models import User
+from dashboard import languages
 from tests.page import Browser, Page
 
 pytestmark = pytest.mark.django_db
@@ -67,9 +68,27 @@ def test_who_registers_goes_on_in_the_language_of_registering(stranger):
     assert User.objects.get(email="jo@new.example").language == "de"
 
 
-@pytest.mark.parametrize("given", ["", "fr", '"><script>'])
+def test_a_choice_is_taken_back_on_this_device(stranger):
+    stranger.post("/language/", {"language": "en-gb"})
+    stranger.post("/language/", {"language": ""})
+    assert not stranger.client.cookies["latchkey_language"].value
+    assert spoken(stranger.get("/accounts/login/")) == ("de", [""])
+
+
+def test_a_choice_is_taken_back_in_the_account_and_mails_are_in_english_then(cast, as_user):
+    ada = as_user(cast.ada)
+    ada.post("/language/", {"language": "de"})
+    assert spoken(ada.get("/keys/")) == ("de", ["de"])
+    ada.post("/language/", {"language": ""})
+    assert spoken(ada.get("/keys/")) == ("en-GB", [""])
+    cast.ada.refresh_from_db()
+    assert (cast.ada.language, languages.of(cast.ada)) == ("", "en-gb")
+
+
+@pytest.mark.parametrize("given", ["fr", '"><script>'])
 def test_what_is_no_language_is_refused_and_a_cookie_that_is_none_is_not_believed(ada, given):
     assert ada.post("/language/", {"language": given}).status == 400
+    assert ada.post("/language/", {}).status == 400
     ada.client.cookies["latchkey_language"] = "../../etc"
     assert spoken(ada.get("/keys/"))[0] == "en-GB"
 
