@@ -1,11 +1,11 @@
 """How allauth speaks and acts here: our words, and nothing that changes by GET."""
 
-from typing import Any, ClassVar
+from typing import Any, ClassVar, cast
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
-from django.core.mail import EmailMessage
+from django.core.mail import EmailMessage, EmailMultiAlternatives
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import resolve_url
 from django.utils import translation
@@ -19,6 +19,7 @@ from accounts.requests import PersonRequest
 from accounts.signin import devices
 from dashboard import languages
 from keys.queries import first_key_of
+from notices import dress
 from notices.backend import OutboxBackend
 
 
@@ -50,9 +51,17 @@ class AccountAdapter(DefaultAccountAdapter):
         """
         reader = context.get("user") or User.objects.filter(email__iexact=email).first()
         with translation.override(languages.of(reader, otherwise=languages.current())):
-            message: EmailMessage = super().render_mail(prefix, email, context, **kwargs)
+            message = cast(EmailMultiAlternatives, super().render_mail(prefix, email, context, **kwargs))
+            message.attach_alternative(self._dressed(message, context), "text/html")
         message.connection = OutboxBackend()
         return message
+
+    def _dressed(self, message: EmailMessage, context: dict[str, Any]) -> str:
+        """Return the mail in the look that mails of notices have."""
+        links = (context.get(name) for name in ("activate_url", "password_reset_url", "signup_url"))
+        subject = str(message.subject)
+        heading = subject.removeprefix(self.format_email_subject(""))
+        return dress.html_of(str(message.body), subject=subject, heading=heading, link=next(filter(None, links), ""))
 
     def send_notification_mail(self, template_prefix: str, *args: Any, **kwargs: Any) -> None:
         """Leave second factors to `security_events`, which tells of them by a notice in the transaction."""

@@ -10,7 +10,7 @@ from django.core.mail import EmailMultiAlternatives, get_connection
 from django.db import transaction
 from django.template.loader import render_to_string
 from django.utils import timezone, translation
-from django.utils.translation import ngettext
+from django.utils.translation import gettext, ngettext
 
 from dashboard import languages
 from notices import outbox, words
@@ -74,10 +74,27 @@ def _tell(message: EmailMultiAlternatives, notices: list[Notice]) -> EmailMultiA
         "subject": message.subject,
         "tellings": tellings,
         "dashboard_url": settings.DASHBOARD_URL,
+        "why": _why(notices),
         "may_choose": any(notice.person and not notice.kind_of.group.is_mandatory for notice in notices),
     }
     message.body = render_to_string("notices/mail/letter.txt", context).strip() + "\n"
     return _with_html(message, render_to_string("notices/mail/letter.html", context))
+
+
+def _why(notices: list[Notice]) -> str:
+    """Say why somebody gets a mail."""
+    customers = {
+        notice.organization.name: None
+        for notice in notices
+        if notice.organization and notice.person and notice.kind_of.audience is Audience.MEMBERS
+    }
+    if customers:
+        return gettext("You get this mail as a member of %(customers)s.") % {"customers": ", ".join(customers)}
+    if any(notice.person is None or notice.kind_of.has_link for notice in notices):
+        return gettext("You get this mail because somebody gave your address.")
+    if all(notice.kind_of.audience is Audience.STAFF for notice in notices):
+        return gettext("You get this mail because you help customers.")
+    return gettext("You get this mail because it is about your account.")
 
 
 def _with_html(message: EmailMultiAlternatives, html: str) -> EmailMultiAlternatives:

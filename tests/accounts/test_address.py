@@ -2,6 +2,7 @@
 
 import pytest
 from django.core import mail
+from lxml import html
 
 from accounts.models import User
 from tests.accounts.journey import link_in_mail, sign_in, stranger
@@ -81,3 +82,27 @@ def test_opening_another_persons_link_signs_nobody_out(cast, fresh, ada):
     page = other.get(link)
     assert "Confirming signs you out" in page
     assert other.get("/accounts/password/change/").status == 200
+
+
+def dressed(number: int) -> html.HtmlElement:
+    """The HTML of a mail that was sent, which loads nothing."""
+    page = html.fromstring(mail.outbox[number].alternatives[0][0])
+    assert page.xpath("//@src | //link | //script | //@style") == []
+    return page
+
+
+def test_mails_of_an_account_look_as_those_of_notices_and_link_only_what_they_are_about(cast, fresh):
+    ask(fresh, "ada@new.example")
+    page = dressed(-1)
+    assert page.cssselect("h1")[0].text_content() == "Confirm your address"
+    assert [a.get("href") for a in page.cssselect("main a")] == [f"http://testserver{link_in_mail()}"]
+    fresh.client.defaults["HTTP_USER_AGENT"] = "https://evil.example/ <b>new</b>"
+    fresh.submit(
+        "/accounts/password/change/",
+        oldpassword=PASSWORD,
+        password1="other horse battery",
+        password2="other horse battery",
+    )
+    page = dressed(-1)
+    assert "https://evil.example/ <b>new</b>" in page.text_content()
+    assert page.cssselect("main a, main b") == []

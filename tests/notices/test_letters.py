@@ -53,6 +53,8 @@ def test_every_kind_reads_the_same_in_text_and_html(cast, kind):
     assert page.cssselect("main b, script, img, [style]") == []
     assert "2 March 2026, 22:30 CET" in message.body or "_at}" not in str(KINDS[kind])
     (link,) = set(re.findall(r"http://localhost:8000/notices/ntc_\w+/", message.body))
+    (why,) = re.findall(r"^You get this mail .*\.$", message.body, re.MULTILINE)
+    assert why in page.cssselect("footer")[0].text_content()
     assert link in [a.get("href") for a in page.cssselect("a")]
     for address in page.xpath("//@src | //link/@href"):
         raise AssertionError(f"a mail loads {address}")
