@@ -62,7 +62,7 @@ def maintenance(get_response: GetResponse) -> GetResponse:
             said = settings.MAINTENANCE_PATH.read_text(encoding="utf-8", errors="replace")
         except OSError:
             return get_response(request)
-        return views.under_maintenance(said.strip()[:300])
+        return views.under_maintenance(request, said.strip()[:300])
 
     return middleware
 

@@ -34,5 +34,6 @@ urlpatterns = [
     path("livez", views.livez, name="livez"),
     path("readyz", views.readyz, name="readyz"),
 ]
+handler400 = "dashboard.views.malformed"
 handler404 = "dashboard.views.not_found"
 handler500 = "dashboard.views.broken"

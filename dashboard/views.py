@@ -107,12 +107,24 @@ def not_found(request: HttpRequest, exception: Exception) -> HttpResponse:
     return render(request, "404.html", status=404)
 
 
+def malformed(request: HttpRequest, exception: Exception) -> HttpResponse:
+    """Answer 400."""
+    return _bare(request, "400.html", status=400)
+
+
 def broken(request: HttpRequest) -> HttpResponse:
-    """Answer 500 with what finds the failure in the log; needs neither the database nor a context processor."""
-    return HttpResponse(render_to_string("500.html", {"tracking_id": current_request_id()}), status=500)
+    """Answer 500 with what finds the failure in the log."""
+    return _bare(request, "500.html", status=500, tracking_id=current_request_id())
 
 
-def under_maintenance(said: str) -> HttpResponse:
-    """Answer 503 with what the provider says, if anything; needs neither the database nor a context processor."""
-    page = render_to_string("503.html", {"said": said, "support_email": settings.SUPPORT_EMAIL})
-    return HttpResponse(page, status=503, headers={"Retry-After": "300", "Cache-Control": "no-store"})
+def under_maintenance(request: HttpRequest, said: str) -> HttpResponse:
+    """Answer 503 with what the provider says, if anything."""
+    response = _bare(request, "503.html", status=503, said=said)
+    response["Retry-After"], response["Cache-Control"] = "300", "no-store"
+    return response
+
+
+def _bare(request: HttpRequest, template: str, *, status: int, **context: str) -> HttpResponse:
+    """Answer with a page that needs neither the database nor a context processor, in the colours of the device."""
+    known = {"theme": preferences.theme(request), "support_email": settings.SUPPORT_EMAIL}
+    return HttpResponse(render_to_string(template, known | context), status=status)
