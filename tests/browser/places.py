@@ -123,6 +123,7 @@ PLACES = (
     Place("register", "nobody", "/accounts/signup/"),
     Place("security", "ada", "/accounts/security/"),
     Place("keys", "ada", "/keys/"),
+    Place("keys-table", "ada", "/keys/?layout=table"),
     Place("keys-menu", "ada", "/keys/", _menu, ".menu:popover-open"),
     Place("key", "ada", "/keys/", _key_page),
     Place("create", "ada", "/keys/", _create, DIALOG),

@@ -27,6 +27,7 @@ TALLEST = 1400
 SHOWN = {
     "sign-in": "Sign in",
     "keys": "API & SDK keys",
+    "keys-table": "API & SDK keys as a dense table",
     "key": "A key",
     "create": "Create key",
     "rotate": "Rotate, second step",

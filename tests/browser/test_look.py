@@ -8,6 +8,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import Page, expect
 
+from dashboard import preferences
 from tests.browser.conftest import carry_session
 from tests.browser.places import ADMIN, PLACES, Place
 from tests.browser.watch import Watch
@@ -107,6 +108,7 @@ def test_a_page_keeps_the_policy_is_accessible_in_light_and_dark_and_fits_a_tele
     """Pictures of all three are kept. Watched until then: axe and pictures touch styles, which the policy reports."""
     page, watch = tab_of(place.who)
     page.goto("about:blank")  # nothing of the place before is left
+    page.context.clear_cookies(name=preferences.LAYOUT_COOKIE)
     page.set_viewport_size({"width": 1280, "height": 900})
     page.emulate_media(color_scheme="light", reduced_motion="reduce")
     watch.begin()

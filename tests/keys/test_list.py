@@ -239,6 +239,7 @@ def test_ten_thousand_keys_take_at_most_ten_queries_and_come_by_fifty(
     last = ada.get("/keys/", page="201")
     assert last.texts(".key-name h2") == ["Fleet tracking"]
     assert last.one("[rel=prev]").get("href") == "?page=200"
+    assert [link.get("href") for link in last.all(".pager a")] == ["/keys/", "?page=200"]
 
 
 def test_htmx_gets_the_list_alone(cast, ada):
