@@ -301,7 +301,9 @@ class Alert(models.Model):
                 context = {"alert": self.name, "sentence": event.words, "condition": self.sentence}
                 context["scope"] = self.key.name if self.key else gettext("All keys")
             kind = f"alert.{event.kind}"
-            outbox.post(kind, organization=self.organization, people=readers, context=context, about=self.public_id)
+            outbox.post(
+                kind, organization=self.organization, people=readers, context=context, about=self.public_id, at=event.at
+            )  # fmt: skip
 
 
 class AlertEvent(models.Model):

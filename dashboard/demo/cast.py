@@ -26,6 +26,21 @@ class KeySpec:
 
 
 @dataclass(frozen=True, slots=True)
+class AlertSpec:
+    """An alert, of a key by its name or of all keys, that a person (by their place) set some days ago."""
+
+    name: str
+    condition: str
+    threshold: int
+    key: str = ""
+    minutes: int = 60
+    least_requests: int = 100
+    age_days: int = 10
+    person: int = 0
+    webhook_url: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class CustomerSpec:
     """A customer with its people (e-mail, name, role; the first one owns it)."""
 
@@ -34,6 +49,7 @@ class CustomerSpec:
     time_zone: str
     people: tuple[tuple[str, str, str], ...]
     keys: tuple[KeySpec, ...] = field(default=())
+    alerts: tuple[AlertSpec, ...] = field(default=())
 
 
 NORTHWIND = CustomerSpec(
@@ -66,6 +82,13 @@ NORTHWIND = CustomerSpec(
         KeySpec("EV trip planner, evaluation", {"extended-routing": 340, "ev-charging-availability": 420}, billing="evaluation",
                 age_days=40, story=("expired",)),
         KeySpec("Courier prototype", {"routing": 240, "search": 130}, billing="evaluation", age_days=88, story=("deleted",)),
+    ),
+    (
+        AlertSpec("Dispatch fails", "errors", 5, "Dispatch console", age_days=12, person=1),
+        AlertSpec("Matrix routing near its limit", "peak", 120, "Dispatch console", minutes=60, age_days=3, person=1),
+        AlertSpec("Checkout is silent", "silence", 24, "Address check at checkout", age_days=45,
+                  webhook_url="https://hooks.northwind.example/latchkey"),
+        AlertSpec("Five million a month", "volume", 5_000_000, age_days=80),
     ),
 )  # fmt: skip
 

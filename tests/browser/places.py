@@ -111,6 +111,11 @@ def _limit_of_key(page: Page) -> None:
     expect(page.locator("input[type=range]").first).to_be_visible()
 
 
+def _alert(page: Page) -> None:
+    page.get_by_role("link", name="Matrix routing near its limit").click()
+    expect(page.get_by_role("heading", name="History")).to_be_visible()
+
+
 def _key_policy(page: Page) -> None:
     _organization(page)
     page.locator("main").get_by_role("link", name="their policy").click()
@@ -145,6 +150,7 @@ PLACES = (
     Place("analytics-limits", "ada", "/analytics/limits/"),
     Place("analytics-limit", "ada", "/analytics/limits/", _limit_of_key),
     Place("alerts", "ada", "/alerts/"),
+    Place("alert", "ada", "/alerts/", _alert),
     Place("palette", "ada", "/notices/choices/", _palette, DIALOG),
     Place("key-policy", "ada", "/keys/", _key_policy),
     Place("support", "sam", "/support/"),

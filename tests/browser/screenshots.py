@@ -41,6 +41,7 @@ SHOWN = {
     "analytics-limits": "QPS limits that fit",
     "analytics-limit": "QPS limits of a key, with what others would have refused",
     "alerts": "Alerts",
+    "alert": "An alert and its history",
     "activity": "Activity",
     "members": "Members",
     "organization": "Organisation settings",

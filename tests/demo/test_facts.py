@@ -46,6 +46,24 @@ def test_everybody_who_is_named_can_sign_in(demo):
             assert set(person.key_ids().values()) & listed
 
 
+def test_alerts_are_set_and_have_a_history_that_agrees_with_their_state(demo):
+    someone = demo.person("enterprise", "owner")
+    ada = Person(demo, someone["email"]).sign_in(someone["password"])
+    links = [link.get("href") for link in ada.open("/alerts/").all("tbody th a")]
+    assert len(links) == 4
+    ends = {}
+    for link in links:
+        page = ada.open(link)
+        ends[page.one("h1").text.strip()] = (
+            page.one("h1 .state").text_content().strip(),
+            [line.text for line in page.all(".history b")],
+        )
+    assert ends.pop("Checkout is silent")[1] == []
+    for state, history in ends.values():
+        assert (state == "Firing") == (history[0] == "Fired")
+        assert all(before != after for before, after in zip(history[1:], history, strict=False))
+
+
 def test_the_test_request_shows_the_world(demo):
     address = urlsplit(demo.facts["test_request"])
     answer = Caller(demo.gateway_port).ask(f"{address.path}?{address.query}")

@@ -18,7 +18,7 @@ from django.core.management import call_command
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
 from dashboard import postgres
-from dashboard.demo import seed, usage
+from dashboard.demo import alerts, seed, usage
 from dashboard.demo.cast import ADMIN, CUSTOMERS, PASSWORD
 from keys import due
 from keys.models import ApiKey, KeyringCheck
@@ -68,10 +68,13 @@ class Command(BaseCommand):
         self.stdout.write("Preparing the database …")
         call_command("migrate", verbosity=0)
         KeyringCheck.verify()
-        if not seed.is_seeded():
+        is_new = not seed.is_seeded()
+        if is_new:
             self.stdout.write("Making three customers with 90 days of usage …")
             seed.seed()
         usage.fill()
+        if is_new:
+            alerts.set_alerts()
         due.tell_due()
         call_command("housekeeping", verbosity=0)
 
