@@ -9,8 +9,11 @@ class AlertsConfig(AppConfig):
     name = "alerts"
 
     def ready(self) -> None:
-        """Have the audit log say conditions, which it keeps as figures."""
+        """Have the audit log and notices say conditions and readings, which they keep as figures."""
         from accounts import stories
-        from alerts.conditions import said
+        from alerts import conditions
+        from notices import sayings
 
-        stories.register("condition", said)
+        stories.register("condition", conditions.said)
+        sayings.register("condition", conditions.said)
+        sayings.register("sentence", conditions.said_reading)

@@ -96,6 +96,11 @@ def said(kept: dict[str, Any] | str) -> str:
     return kept if isinstance(kept, str) else say("condition", kept)
 
 
+def said_reading(kept: dict[str, Any] | str) -> str:
+    """Return a reading as a notice kept it, in words; older notices have the sentence."""
+    return kept if isinstance(kept, str) else say(kept["kind"], kept["figures"])
+
+
 def say(kind: str, figures: dict[str, Any]) -> str:
     """Return a reading in words; `condition` is the alert's own sentence, for its test."""
     if kind == "condition":

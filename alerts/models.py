@@ -292,18 +292,13 @@ class Alert(models.Model):
         return event
 
     def _post(self, event: "AlertEvent", people: Iterable[User]) -> None:
-        """Write a notice to each, in the language of their mails."""
-        by_language: dict[str, list[User]] = {}
-        for person in people:
-            by_language.setdefault(person.language or settings.LANGUAGE_CODE, []).append(person)
-        for language, readers in by_language.items():
-            with translation.override(language):
-                context = {"alert": self.name, "sentence": event.words, "condition": self.sentence}
-                context["scope"] = self.key.name if self.key else gettext("All keys")
-            kind = f"alert.{event.kind}"
-            outbox.post(
-                kind, organization=self.organization, people=readers, context=context, about=self.public_id, at=event.at
-            )  # fmt: skip
+        """Write a notice to each; what it says becomes words when somebody reads it."""
+        context = {"alert": self.name, "sentence": event.reading, "condition": self._own_terms().figures}
+        context["scope"] = self.key.name if self.key else "All keys"
+        kind = f"alert.{event.kind}"
+        outbox.post(
+            kind, organization=self.organization, people=people, context=context, about=self.public_id, at=event.at
+        )  # fmt: skip
 
 
 class AlertEvent(models.Model):

@@ -17,10 +17,10 @@ _WORDS = {
 }
 """Values of a context, by its name there. Others are what people wrote."""
 
-_TELLERS: dict[str, Callable[[str], str]] = {}
+_TELLERS: dict[str, Callable[[Any], str]] = {}
 
 
-def register(name: str, teller: Callable[[str], str]) -> None:
+def register(name: str, teller: Callable[[Any], str]) -> None:
     """Have values of that name, also at the end of a longer one, said by a function of the room that knows them."""
     _TELLERS[name] = teller
 
@@ -32,9 +32,9 @@ def saying(text: str, **values: str) -> Saying:
 
 def say(name: str, value: Any) -> Any:
     """Return a value of a context as its reader reads it. What was written before there were sayings is text already."""
-    if isinstance(value, dict):
+    if isinstance(value, dict) and "text" in value:
         return gettext(value["text"]) % {each: say(each, word) for each, word in value["values"].items()}
     teller = _TELLERS.get(name.rpartition("_")[2])
-    if teller and isinstance(value, str):
+    if teller and isinstance(value, str | dict):
         return teller(value)
     return str(_WORDS[name][value]) if value in _WORDS.get(name, ()) else value

@@ -230,3 +230,20 @@ def test_slow_receivers_leave_room_for_mail_and_their_webhooks_are_sent_later(ca
         run_jobs()
         assert len(receiver.bodies) == 1
     assert Delivery.objects.get().state == "taken"
+
+
+def test_a_notice_says_what_was_measured_in_the_language_of_whoever_reads_it_then(cast, as_user):
+    alert = make_alert(cast.key, of_all=True)
+    record(cast.key, "search", timezone.now(), 1000, s500_ok=440)
+    cast.ada.choose_language("de")
+    evaluate()
+    run_jobs()
+    mails = {message.to[0]: message.body for message in mail.outbox}
+    assert "44,0 % von 1.000 Anfragen sind innerhalb von 10 Minuten fehlgeschlagen." in mails[cast.ada.email]
+    assert "44.0 % of 1,000 requests failed within 10 minutes." in mails[cast.ben.email]
+    cast.ben.choose_language("de")
+    for person in (cast.ada, cast.ben):
+        page = as_user(person).get(f"/notices/{Notice.objects.get(person=person).public_id}/")
+        assert "44,0 % von 1.000 Anfragen" in page
+        assert "Alle Keys" in page
+        assert alert.name in page
