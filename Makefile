@@ -36,8 +36,8 @@ bench-analytics: $(VENV)/.installed  ## time every page of Analytics over millio
 bench-pages: $(VENV)/.installed  ## measure what a page of 50 keys costs
 	$(BIN)/python -m benchmarks.pages
 
-screenshots: $(VENV)/.installed  ## take the pictures of docs/screenshots anew (needs chromium)
-	$(BIN)/python -m tests.browser.screenshots
+screenshots: $(VENV)/.installed  ## take the pictures of docs/screenshots anew (needs chromium; ONLY="alerts keys": some)
+	$(BIN)/python -m tests.browser.screenshots $(ONLY)
 
 # Sorted by file; no line numbers, which would change with every edit, and no obsolete messages.
 messages: $(VENV)/.installed  ## extract what is to be translated, and compile what is (needs GNU gettext)

@@ -1,12 +1,13 @@
 """Take pictures of the main pages for docs/screenshots: in light, dark and narrow, from a demo of their own.
 
-`make screenshots` runs it. The pictures are WebP, so that all of them together stay small; README.md there is written anew.
+`make screenshots` runs it, for some of them with `ONLY="alerts keys"`. The pictures are WebP, so that all of them together stay small; README.md there is written anew.
 """
 
 import os
 import shutil
+import sys
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from io import BytesIO
 from pathlib import Path
@@ -67,15 +68,15 @@ LOOKS = (Look("light", 1280, 860, "light"), Look("narrow", 360, 740, "light"), L
 """Dark comes last: where the window becomes narrow and light at once, chromium keeps some colours of the dark."""
 
 
-def places() -> Iterator[Place]:
-    """Return the places that are shown, in the order of the page."""
+def places(only: Sequence[str]) -> Iterator[Place]:
+    """Return the places that are shown, in the order of the page; of all, or some by their names."""
     known = {place.name: place for place in PLACES + ADMIN}
-    return (known[name] for name in SHOWN)
+    return (known[name] for name in SHOWN if name in only or not only)
 
 
-def take(browser: Browser, demo: Demo, people: dict[str, Person]) -> None:
-    """Take every place in every look."""
-    for place in places():
+def take(browser: Browser, demo: Demo, people: dict[str, Person], only: Sequence[str]) -> None:
+    """Take the places in every look."""
+    for place in places(only):
         context = browser.new_context(
             base_url=demo.dashboard, viewport={"width": 1280, "height": 860}, reduced_motion="reduce"
         )
@@ -115,7 +116,7 @@ def write_page() -> None:
     (FOLDER / "README.md").write_text("\n\n".join(parts) + "\n")
 
 
-def main() -> None:
+def main(only: Sequence[str]) -> None:
     """Start a demo, take the pictures, end the demo."""
     chromium = os.environ.get("CHROMIUM_PATH") or shutil.which("chromium")
     if chromium is None:
@@ -129,14 +130,14 @@ def main() -> None:
             browser = playwright.chromium.launch(
                 executable_path=chromium, args=["--no-sandbox"] if os.geteuid() == 0 else []
             )
-            take(browser, demo, people)
+            take(browser, demo, people, only)
             browser.close()
         finally:
             demo.end()
     write_page()
     size = sum(path.stat().st_size for path in FOLDER.iterdir())
-    print(f"{len(SHOWN) * len(LOOKS)} pictures, {size / 1e6:.1f} MB in all, in {FOLDER.relative_to(ROOT)}/")
+    print(f"{len(list(FOLDER.glob('*.webp')))} pictures, {size / 1e6:.1f} MB in all, in {FOLDER.relative_to(ROOT)}/")
 
 
 if __name__ == "__main__":
-    main()
+    main(sys.argv[1:])
