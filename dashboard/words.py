@@ -91,7 +91,8 @@ def duration(seconds: int) -> str:
     clock = f"{rest // 3600:02}:{rest % 3600 // 60:02}:{rest % 60:02}"
     if not days:
         return clock
-    return f"{ngettext('%(count)s day', '%(count)s days', days) % {'count': days}} {clock}"
+    counted = ngettext("%(count)s day", "%(count)s days", days) % {"count": days}
+    return f"{counted} {clock}"
 
 
 AGO: Final = ((_("%s s ago"), 60), (_("%s min ago"), 60), (_("%s h ago"), 24))

@@ -30,4 +30,5 @@ def holds_key(text: str) -> bool:
 def refuse_key(text: str) -> None:
     """Refuse a text with a key in it; the message does not repeat it. For the validators of a form's field."""
     if holds_key(text):
-        raise ValidationError(f"{gettext('This holds a key, which must not be kept here.')} {ADVICE}")
+        said = gettext("This holds a key, which must not be kept here.")
+        raise ValidationError(f"{said} {ADVICE}")

@@ -76,7 +76,8 @@ def handed_out(request: MemberRequest, key: ApiKey, message: str, *, receipt: st
         response["Cache-Control"] = "no-store, private"
         return response
     if key.current_secret.sealed:
-        messages.success(request, f"{message} {gettext('Copy the key and try the test request.')}")
+        what_now = gettext("Copy the key and try the test request.")
+        messages.success(request, f"{message} {what_now}")
     else:
         advice = gettext("Its key was shown already, once. If it is lost, rotate it.")
         messages.warning(request, f"{message} {advice}")

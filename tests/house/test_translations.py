@@ -1,5 +1,6 @@
 """Everything that people read is translated: the catalogue is complete and compiled, and no template keeps words to itself."""
 
+import ast
 import re
 import shutil
 import struct
@@ -14,6 +15,7 @@ from tests.programs import require
 
 ROOT = Path(__file__).resolve().parents[2]
 CATALOGUES = sorted(ROOT.glob("locale/*/LC_MESSAGES/django.po"))
+FOLDERS = ("dashboard", "notices", "accounts", "keys", "analytics", "alerts", "support")
 LANGUAGES = [path.parts[-3] for path in CATALOGUES]
 
 ENGLISH_ONLY = {
@@ -59,13 +61,24 @@ def test_the_compiled_catalogue_is_that_of_the_messages(path, tmp_path):
 def test_extracting_the_messages_again_changes_nothing(path, tmp_path, monkeypatch, settings):
     """With `make messages`, in a copy of what is extracted from."""
     require("xgettext", "msgmerge")
-    for folder in ("dashboard", "notices", "accounts", "keys", "analytics", "alerts", "support", "templates", "locale"):
+    for folder in (*FOLDERS, "templates", "locale"):
         shutil.copytree(ROOT / folder, tmp_path / folder, ignore=shutil.ignore_patterns("__pycache__", "migrations"))
     monkeypatch.chdir(tmp_path)
     settings.LOCALE_PATHS = [tmp_path / "locale"]
     kept = {"no_wrap": True, "no_obsolete": True, "add_location": "file", "verbosity": 0}
     call_command("makemessages", locale=[path.parts[-3]], **kept)
     assert messages(tmp_path / path.relative_to(ROOT)).keys() == messages(path).keys(), "run `make messages`"
+
+
+def test_no_message_stands_inside_an_f_string_where_it_is_not_extracted():
+    calls = {"_", "gettext", "gettext_lazy", "ngettext", "pgettext", "npgettext"}
+    found = []
+    for folder in FOLDERS:
+        for path in (ROOT / folder).rglob("*.py"):
+            strings = [node for node in ast.walk(ast.parse(path.read_text())) if isinstance(node, ast.JoinedStr)]
+            inside = [node for string in strings for node in ast.walk(string) if isinstance(node, ast.Call)]
+            found += [(path.name, each.lineno) for each in inside if getattr(each.func, "id", "") in calls]
+    assert found == []
 
 
 def test_no_template_keeps_words_from_translation():
