@@ -2,12 +2,13 @@
 
 import inspect
 
-import pytest
 from django.contrib import admin
 from django.contrib.admin.utils import flatten_fieldsets
 from django.core.exceptions import FieldDoesNotExist
 from django.test import RequestFactory
 from django.utils.functional import Promise
+
+from accounts.models import User
 
 OURS = ("accounts", "keys", "analytics", "notices")
 SAME = {"ID", "API", "SDK"}
@@ -62,9 +63,10 @@ def words_of_page(page, request):
             yield from words_of_field(inline, name)
 
 
-@pytest.mark.parametrize("page", pages(), ids=lambda page: page.model._meta.label)
-def test_the_words_of_an_admin_page_are_marked_for_translation(page, cast):
+def test_the_words_of_the_admin_are_marked_for_translation():
     request = RequestFactory().get("/")
-    request.user = cast.sam
-    words = [text for text in words_of_page(page, request) if text]
-    assert [text for text in words if not isinstance(text, Promise) and text not in SAME] == []
+    request.user = User(is_active=True, is_staff=True, is_superuser=True)
+    words = {page.model._meta.label: [text for text in words_of_page(page, request) if text] for page in pages()}
+    assert len(words) > 20
+    bare = {label: [text for text in found if not isinstance(text, Promise)] for label, found in words.items()}
+    assert {label: found for label, found in bare.items() if set(found) - SAME} == {}
