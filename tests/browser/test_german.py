@@ -24,7 +24,7 @@ def read(page: Page) -> str:
 def test_a_person_finds_copies_and_rotates_a_key_and_reads_its_usage_in_german_at_360_pixels(tab, ada):
     page = tab(ada, "/keys/", viewport={"width": 360, "height": 740}, locale="de-DE", reduced_motion="reduce")
     page.get_by_role("button", name="Ihr Konto").click()
-    expect(page.get_by_role("button", name="Deutsch")).to_have_attribute("aria-pressed", "true")
+    expect(page.get_by_role("button", name="Browser")).to_have_attribute("aria-pressed", "true")
     page.keyboard.press("Escape")
     page.get_by_placeholder("Name, ID oder Domain").fill("Fleet")
     row = page.locator(".key-row").filter(has_text="Fleet tracking backend")
