@@ -61,8 +61,15 @@ def percent(value: float, places: int = 0) -> str:
 
 
 def _localised(text: str) -> str:
+    signs = _signs(languages.current())
+    return text.translate(signs) if signs else text
+
+
+@lru_cache
+def _signs(language: str) -> dict[int, str]:
+    """Return what stands for comma and point; nothing where they stand for themselves."""
     thousand, point = get_format("THOUSAND_SEPARATOR"), get_format("DECIMAL_SEPARATOR")
-    return text if (thousand, point) == (",", ".") else text.translate({ord(","): thousand, ord("."): point})
+    return {} if (thousand, point) == (",", ".") else {ord(","): thousand, ord("."): point}
 
 
 NOUNS_ARE_CAPITAL: Final = frozenset({"de"})

@@ -35,7 +35,7 @@ from keys.models import ApiKey, KeyProduct, KeySecret, Product, QpsRequest
 from keys.models.key import UNDELETE
 
 PAGE_SIZE = 50
-SHOWN_PRODUCTS = SHOWN_DOMAINS = 3
+SHOWN_DOMAINS = 3
 EXPIRES_SOON = dt.timedelta(days=14)
 UNUSED_AFTER = dt.timedelta(days=7)
 SORTS: dict[str, tuple[Words, list[Any]]] = {
@@ -77,16 +77,6 @@ class KeyRow:
     grace_last_used_at: dt.datetime | None
 
     @property
-    def shown_products(self) -> tuple[str, ...]:
-        """The first few; the rest is behind a button."""
-        return self.products[:SHOWN_PRODUCTS]
-
-    @property
-    def more_products(self) -> int:
-        """How many the list hides."""
-        return max(0, len(self.products) - SHOWN_PRODUCTS)
-
-    @property
     def domain_words(self) -> str:
         """The first few domains, and how many more there are."""
         more = len(self.domains) - SHOWN_DOMAINS
@@ -96,6 +86,11 @@ class KeyRow:
     def is_for_any_domain(self) -> bool:
         """Whether the key names no domains."""
         return not self.domains
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether its owner or the provider has disabled it, whatever else holds."""
+        return self.disabled_at is not None
 
     @property
     def is_new(self) -> bool:

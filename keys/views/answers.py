@@ -60,11 +60,11 @@ def changed(request: MemberRequest, key: ApiKey, message: str, *, receipt: str =
         messages.success(request, message)
         page = reverse("keys:detail", args=[key.public_id])
         return redirect(f"{page}?receipt={receipt}" if receipt else page)
-    context = queries.one_row(key) | receipts.shown(key, receipt)
+    context = queries.one_row(key) | (receipts.shown(key, receipt) if receipt else {})
     if preferences.layout(request) is Layout.TABLE:
         response = htmx.swap(render(request, "keys/deleted.html", context), "#key-list", "none")
         return htmx.announce(response, message, **{"close-dialog": True, "keys-changed": True})
-    response = render(request, "keys/changed.html" if receipt else "keys/_row.html", context)
+    response = render(request, "keys/changed.html", context)
     return htmx.announce(htmx.swap(response, f"#{key.public_id}"), message, **{"close-dialog": True})
 
 
