@@ -272,21 +272,22 @@ class Sketch:
 
 def sketch(passed: Sequence[int], old: Sequence[int] = (), refused: Sequence[int] = ()) -> Sketch:
     """Draw pins, scaled to the highest. A list of keys has fifty sketches: heights are rounded to a tenth of a pixel, once."""
-    old = old or [0] * len(passed)
-    refused = refused or [0] * len(passed)
-    columns = list(zip(old, passed, refused, strict=True))
-    unit = SKETCH_HEIGHT / max(max(map(sum, columns), default=0), 1)
+    columns = list(zip(old or [0] * len(passed), passed, refused or [0] * len(passed), strict=True))
+    unit = len(_TENTHS[1:]) / max(max((sum(column) for column in columns), default=0), 1)
     paths: tuple[list[str], ...] = ([], [], [])
     for index, column in enumerate(columns):
         below = 0
         for path, value in zip(paths, column, strict=True):
             if value > 0:
                 below += value
-                path.append(
-                    f"M{index * PIN_STEP} {SKETCH_HEIGHT - below * unit:.1f}h{PIN_WIDTH}v{value * unit:.1f}h-{PIN_WIDTH}z"
-                )
+                top, height = _TENTHS[-1 - round(below * unit)], _TENTHS[round(value * unit)]
+                path.append(f"M{index * PIN_STEP} {top}h{PIN_WIDTH}v{height}h-{PIN_WIDTH}z")
     drawn_old, drawn_passed, drawn_refused = ("".join(path) for path in paths)
     return Sketch(drawn_passed, drawn_old, drawn_refused, len(passed) * PIN_STEP - (PIN_STEP - PIN_WIDTH))
+
+
+_TENTHS = tuple(f"{tenth / 10:.1f}" for tenth in range(SKETCH_HEIGHT * 10 + 1))
+"""Heights as they are written, from nothing to the whole: numbers are slow to format, and a list of keys has four thousand."""
 
 
 def gather(values: Sequence[int], columns: int, most: int = SKETCH_PINS) -> list[int]:

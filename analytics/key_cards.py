@@ -15,7 +15,7 @@ from analytics.key_usage import KeyUsage
 from dashboard import languages, stamps, words
 from dashboard.templatetags.ui import state
 from keys import rows
-from keys.queries import KeyRow
+from keys.listing import KeyRow
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,15 +49,15 @@ def draw(
             "is_oob": is_oob,
         }
         texts = rows.texts(row, reader)
-        texts["states"] = badges(row.state, usage)
+        texts["states"] = badges(row.state, usage, reader.clock.language)
         texts["spark"] = spark(usage)
         fill(row, usage, reader, texts)
-        drawn.append(stamps.fill(template_name, about, texts))
+        drawn.append(stamps.fill(template_name, about, texts, language=reader.clock.language))
     return SafeString("".join(drawn))
 
 
 def _card(row: KeyRow, usage: KeyUsage, reader: rows.Reader, texts: dict[str, str]) -> None:
-    texts["products"] = rows.chips(row)
+    texts["products"] = rows.chips(row, reader)
     texts["total"] = total(usage)
     texts["peak"] = peak(usage)
     texts["deviation"] = rows.notice(row, reader)
@@ -111,9 +111,9 @@ def level_mark(highest: int, limit: int | None) -> SafeString:
     return SafeString(" data-over" if highest > limit else " data-near")
 
 
-def badges(recorded: str, usage: KeyUsage) -> SafeString:
+def badges(recorded: str, usage: KeyUsage, language: str = "") -> SafeString:
     """Return the badges of what a key is like, by the state of its record and its traffic, each with its reason."""
-    language = languages.current()
+    language = language or languages.current()
     drawn = []
     for one in key_states.states(recorded, usage.day):
         reason = escape(one.reason)

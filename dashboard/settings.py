@@ -304,6 +304,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "latchkey_session"
+SESSION_ENGINE = "accounts.signin.store"
 
 # What a person may do how often, and what the product keeps how long --------------------------------------------------
 # Longer than making an account takes: the time of the answer must not tell whether the address has one.

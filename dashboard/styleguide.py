@@ -13,7 +13,7 @@ from analytics.key_states import DayTraffic
 from analytics.key_usage import KeyUsage
 from dashboard import styleguide_chart
 from dashboard.templatetags.ui import STATE_WORDS
-from keys.queries import KeyRow
+from keys.listing import KeyRow
 from keys.rows import Chips
 from keys.snippets import test_requests
 

@@ -13,7 +13,7 @@ from django.utils.safestring import SafeString
 from accounts.roles import Member
 from dashboard import stamps
 from dashboard.moments import Clock
-from keys.queries import KeyRow
+from keys.listing import KeyRow
 
 SHOWN_PRODUCTS: Final = 3
 
@@ -105,9 +105,10 @@ def texts(row: KeyRow, reader: Reader) -> dict[str, str]:
     }
 
 
-def chips(row: KeyRow) -> SafeString:
+def chips(row: KeyRow, reader: Reader) -> SafeString:
     """Return the products."""
-    return stamps.fill("components/_products.html", {"row": Chips(row.products)}, {"key_id": row.public_id})
+    about, texts = {"row": Chips(row.products)}, {"key_id": row.public_id}
+    return stamps.fill("components/_products.html", about, texts, language=reader.clock.language)
 
 
 def deviation(row: KeyRow, organization: Any) -> Deviation | None:
@@ -145,4 +146,4 @@ def notice(row: KeyRow, reader: Reader) -> SafeString:
         "until": show(row.grace_ends_at, "full"),
         "used_at": show(row.grace_last_used_at, "ago"),
     }
-    return stamps.fill("keys/_notice.html", {**reader.about, "notice": found}, texts)
+    return stamps.fill("keys/_notice.html", {**reader.about, "notice": found}, texts, language=reader.clock.language)

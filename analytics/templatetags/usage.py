@@ -37,8 +37,8 @@ from analytics.models import ZoneChange
 from analytics.queries import Counts
 from analytics.report import Report
 from dashboard import words
+from keys.listing import KeyRow
 from keys.models import ApiKey
-from keys.queries import KeyRow
 
 register = template.Library()
 

@@ -7,7 +7,7 @@ from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
 from keys import rows
-from keys.queries import KeyRow
+from keys.listing import KeyRow
 from keys.snippets import PLACEHOLDER
 
 register = template.Library()

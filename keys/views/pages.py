@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest
 from dashboard import htmx, preferences
-from keys import ends, queries, receipts, tokens
+from keys import ends, listing, queries, receipts, tokens
 from keys.pasted import holds_key
 from keys.snippets import test_requests
 from keys.views.answers import own_key
@@ -25,7 +25,7 @@ def key_list(request: MemberRequest) -> HttpResponse:
         text = gettext("You searched for a whole key. Search for its hint or ID instead, and keep the key secret.")
         messages.warning(request, text)
         return redirect(f"{request.path}?q={tokens.hint(pasted)}")
-    found = queries.key_list(
+    found = listing.key_list(
         request.organization,
         query=query,
         product=request.GET.get("product", ""),
@@ -51,7 +51,7 @@ def detail(request: MemberRequest, public_id: str) -> HttpResponse:
     context = {
         "tab": "keys",
         "key": key,
-        **queries.one_row(key),
+        **listing.one_row(key),
         "secrets": key.secrets.select_related("created_by"),
         "limits": queries.limits(key),
         "events": queries.history(key),
