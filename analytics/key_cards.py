@@ -12,7 +12,7 @@ from django.utils.translation import gettext, ngettext
 from analytics import key_states, key_usage
 from analytics.key_states import NEAR
 from analytics.key_usage import KeyUsage
-from dashboard import languages, stamps, words
+from dashboard import languages, words
 from dashboard.templatetags.ui import state
 from keys import rows
 from keys.listing import KeyRow
@@ -52,7 +52,7 @@ def draw(
         texts["states"] = badges(row.state, usage, reader.clock.language)
         texts["spark"] = spark(usage)
         fill(row, usage, reader, texts)
-        drawn.append(stamps.fill(template_name, about, texts, language=reader.clock.language))
+        drawn.append(reader.stamps.fill(template_name, about, texts))
     return SafeString("".join(drawn))
 
 
@@ -69,7 +69,7 @@ def _line(row: KeyRow, usage: KeyUsage, reader: rows.Reader, texts: dict[str, st
     texts["more_products"] = f"+{more}" if more > 0 else ""
     texts["requests"] = words.number(usage.requests)
     level = {"peak": usage.peak_qps, "limit": usage.peak_limit}
-    texts["peak"] = stamps.fill("analytics/_level.html", level, {})
+    texts["peak"] = reader.stamps.fill("analytics/_level.html", level, {})
 
 
 # Parts of a row, which pages of one key show too; the look of each is in one place. ------------------------------------
@@ -97,9 +97,8 @@ def peak(usage: KeyUsage) -> SafeString:
     """Return the highest second of seven days beside its limit, marked where it is near or over it."""
     if not usage.peak_qps:
         return SafeString("")
-    of_limit, alone = gettext("Peak <b>%(peak)s</b> of %(limit)s QPS"), gettext("Peak <b>%(peak)s</b> QPS")
-    said = {"peak": words.number(usage.peak_qps), "limit": words.number(usage.peak_limit or 0)}
-    text = (of_limit if usage.peak_limit else alone) % said
+    text = gettext("Peak <b>%(peak)s</b> of %(limit)s QPS") if usage.peak_limit else gettext("Peak <b>%(peak)s</b> QPS")
+    text %= {"peak": words.number(usage.peak_qps), "limit": words.number(usage.peak_limit or 0)}
     mark = level_mark(usage.peak_qps, usage.peak_limit)
     return SafeString(f'<span class="level"{mark} title="{escape(usage.peak_product)}">{text}</span>')
 

@@ -5,12 +5,12 @@ who searches a list, letter after letter, the week of a key is counted once. The
 """
 
 import datetime as dt
-import time
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
 from django.db import connection
+from django.utils import timezone
 
 from analytics.reasons import ANSWERED
 
@@ -45,7 +45,7 @@ class Pins:
 class _Finished:
     """The finished pins of one key, and their highest second by product. `newest` is the string that made others old."""
 
-    until_s: float
+    counted_at: dt.datetime
     newest: int | None
     total: list[int]
     refused: list[int]
@@ -65,11 +65,13 @@ def of_keys(ids: list[int], starts: list[dt.datetime], day: dt.datetime) -> dict
     named |= {"earlier": starts[-FRESH], "running": starts[-1]}
     fresh = {row[0]: row[1:] for row in _rows(_FRESH, named)}
     newest = {pk: fresh[pk][0] if pk in fresh else None for pk in ids}
-    now_s = time.monotonic()
+    now, kept = timezone.now(), dt.timedelta(seconds=settings.USAGE_REMEMBERED_SECONDS)
     found = {pk: _remembered.get((pk, starts[0])) for pk in ids}
-    known = {pk: week for pk, week in found.items() if week and week.until_s > now_s and week.newest == newest[pk]}
+    known = {
+        pk: week for pk, week in found.items() if week and now - week.counted_at < kept and week.newest == newest[pk]
+    }
     if missing := [pk for pk in ids if pk not in known]:
-        known |= _count(missing, named, newest, now_s + settings.USAGE_REMEMBERED_SECONDS)
+        known |= _count(missing, named, newest, now)
         if len(_remembered) > REMEMBERED_MAX:
             _remembered.clear()
         _remembered.update({(pk, starts[0]): known[pk] for pk in missing})
@@ -97,7 +99,7 @@ def _joined(week: _Finished, fresh: tuple[Any, ...] | None) -> Pins:
 
 
 def _count(
-    ids: list[int], named: dict[str, Any], newest: dict[int, int | None], until_s: float
+    ids: list[int], named: dict[str, Any], newest: dict[int, int | None], now: dt.datetime
 ) -> dict[int, _Finished]:
     """Add up the finished pins."""
     width = len(named["starts"]) - FRESH
@@ -111,7 +113,7 @@ def _count(
 
     return {
         pk: _Finished(
-            until_s, newest[pk], pins("all", pk), pins("refused", pk), pins("old", pk), counted["peak"].get(pk, {})
+            now, newest[pk], pins("all", pk), pins("refused", pk), pins("old", pk), counted["peak"].get(pk, {})
         )
         for pk in ids
     }

@@ -36,7 +36,7 @@ class Clock:
     def show(self, value: dt.datetime | None, style: str = "day") -> SafeString | str:
         """Return `<time>`, or that it never was. For the styles see `ui.moment`. A list has hundreds."""
         if value is None:
-            return pgettext("inside a sentence", "never") if style == "said" else gettext("Never")
+            return _never(style, self.language)
         if style == "ago":
             seconds = int((self.now - value).total_seconds())
             shown = (seconds >= 0 and words.ago(seconds)) or _shown(
@@ -53,6 +53,11 @@ class Clock:
         left = max(0, int((until - self.now).total_seconds()))
         at = until.isoformat(timespec="seconds")
         return SafeString(f'<time datetime="{at}" data-countdown>{words.duration(left)}</time>')
+
+
+@lru_cache
+def _never(style: str, language: str) -> str:
+    return pgettext("inside a sentence", "never") if style == "said" else gettext("Never")
 
 
 # The language is an argument of what is remembered: gettext looks at it. Dates and our own words need no escaping.

@@ -14,9 +14,8 @@ from html import escape
 from typing import Final, Never
 
 from django.template import Context, Engine, Template
+from django.utils import translation
 from django.utils.safestring import SafeString
-
-from dashboard import languages
 
 FORMS_MAX: Final = 2048
 _MARK: Final = f"mark{secrets.token_hex(8)}"
@@ -37,20 +36,27 @@ class Blank(str):
         raise BlankError(f"A template may show the text “{self}” but not ask whether it is there.")
 
 
-def fill(
-    template_name: str, about: Mapping[str, Hashable], texts: Mapping[str, str], *, language: str = ""
-) -> SafeString:
-    """Return a template with texts put in, each escaped; they stand in HTML, in quoted attributes or in arguments of `url`.
+class Stamps:
+    """Templates that one page fills in, in one language."""
 
-    `about` is all that its tags look at. The first row of a shape costs a rendering, each further one about 10 µs.
-    """
-    template = Engine.get_default().get_template(template_name)
-    pieces, places = _form(template, language or languages.current(), tuple(about.items()), tuple(texts))
-    filled = list(pieces)
-    for place, name in places:
-        text = texts[name]
-        filled[place] = text if isinstance(text, SafeString) else escape(text)
-    return SafeString("".join(filled))
+    def __init__(self, language: str) -> None:
+        self.language = language
+        self._templates: dict[str, Template] = {}
+
+    def fill(self, template_name: str, about: Mapping[str, Hashable], texts: Mapping[str, str]) -> SafeString:
+        """Return a template with texts put in, each escaped; they stand in HTML, in quoted attributes or in arguments of `url`.
+
+        `about` is all that its tags look at. The first row of a shape costs a rendering, each further one about 10 µs.
+        """
+        template = self._templates.get(template_name)
+        if template is None:
+            template = self._templates[template_name] = Engine.get_default().get_template(template_name)
+        pieces, places = _form(template, self.language, tuple(about.items()), tuple(texts))
+        escaped = {name: text if isinstance(text, SafeString) else escape(text) for name, text in texts.items()}
+        filled = list(pieces)
+        for place, name in places:
+            filled[place] = escaped[name]
+        return SafeString("".join(filled))
 
 
 Form = tuple[tuple[str, ...], tuple[tuple[int, str], ...]]
@@ -63,5 +69,6 @@ def _form(template: Template, language: str, about: tuple[tuple[str, Hashable], 
     blanks: dict[str, str] = {name: Blank(f"{_MARK}{name}Z") for name in names}
     if "csrf_token" in blanks:
         blanks["csrf_token"] = str.__str__(blanks["csrf_token"])  # its tag asks whether it is there: it always is
-    pieces = _MARKED.split(template.render(Context({**dict(about), **blanks})))
+    with translation.override(language):
+        pieces = _MARKED.split(template.render(Context({**dict(about), **blanks})))
     return tuple(pieces), tuple((place, pieces[place]) for place in range(1, len(pieces), 2))

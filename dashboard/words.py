@@ -47,6 +47,8 @@ def _written(day: dt.date, pattern: str, language: str) -> str:
 
 def number(value: int) -> str:
     """`1,234,567` or `1.234.567`."""
+    if -1000 < value < 1000:
+        return str(value)
     return _localised(f"{value:,}")
 
 

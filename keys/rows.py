@@ -11,8 +11,8 @@ from django.middleware.csrf import get_token
 from django.utils.safestring import SafeString
 
 from accounts.roles import Member
-from dashboard import stamps
 from dashboard.moments import Clock
+from dashboard.stamps import Stamps
 from keys.listing import KeyRow
 
 SHOWN_PRODUCTS: Final = 3
@@ -70,6 +70,7 @@ class Reader:
         membership = request.membership
         self.organization = request.organization
         self.clock = Clock.of(self.organization)
+        self.stamps = Stamps(self.clock.language)
         self.csrf_token = get_token(request)
         self.about = {
             "request": Member(membership.role if membership else ""),
@@ -108,7 +109,7 @@ def texts(row: KeyRow, reader: Reader) -> dict[str, str]:
 def chips(row: KeyRow, reader: Reader) -> SafeString:
     """Return the products."""
     about, texts = {"row": Chips(row.products)}, {"key_id": row.public_id}
-    return stamps.fill("components/_products.html", about, texts, language=reader.clock.language)
+    return reader.stamps.fill("components/_products.html", about, texts)
 
 
 def deviation(row: KeyRow, organization: Any) -> Deviation | None:
@@ -146,4 +147,4 @@ def notice(row: KeyRow, reader: Reader) -> SafeString:
         "until": show(row.grace_ends_at, "full"),
         "used_at": show(row.grace_last_used_at, "ago"),
     }
-    return stamps.fill("keys/_notice.html", {**reader.about, "notice": found}, texts, language=reader.clock.language)
+    return reader.stamps.fill("keys/_notice.html", {**reader.about, "notice": found}, texts)

@@ -25,16 +25,17 @@ def key_list(request: MemberRequest) -> HttpResponse:
         text = gettext("You searched for a whole key. Search for its hint or ID instead, and keep the key secret.")
         messages.warning(request, text)
         return redirect(f"{request.path}?q={tokens.hint(pasted)}")
+    chosen = {name: request.GET.get(name, "") for name in ("state", "product", "sort")}
     found = listing.key_list(
         request.organization,
         query=query,
-        product=request.GET.get("product", ""),
-        group=request.GET.get("state", ""),
-        sort=request.GET.get("sort", ""),
+        product=chosen["product"],
+        group=chosen["state"],
+        sort=chosen["sort"],
         number=request.GET.get("page", "1"),
     )
     layout = preferences.layout(request)
-    context = {"tab": "keys", "found": found, "query": query, "layout": layout}
+    context = {"tab": "keys", "found": found, "query": query, "chosen": chosen, "layout": layout}
     if (public_id := request.GET.get("deleted")) and (
         key := request.organization.keys.filter(public_id=public_id).first()
     ):
