@@ -23,9 +23,13 @@ class Statement:
         statement, parameters = self._build(_ANYBODY).query.sql_with_params()
         return self._around.replace("%s", statement), tuple(parameters)
 
+    def of(self, pk: int) -> tuple[str, tuple[Any, ...]]:
+        """Return the statement about one primary key and its parameters."""
+        statement, parameters = self._compiled
+        return statement, tuple(pk if each == _ANYBODY else each for each in parameters)
+
     def rows(self, pk: int) -> list[tuple[Any, ...]]:
         """Ask for one primary key."""
-        statement, parameters = self._compiled
         with connection.cursor() as cursor:
-            cursor.execute(statement, [pk if each == _ANYBODY else each for each in parameters])
+            cursor.execute(*self.of(pk))
             return cursor.fetchall()

@@ -11,6 +11,7 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
+from dashboard.statements import Statement
 from dashboard.words import Words
 from keys.models import ApiKey, BillingType
 from keys.queries import PAGE_SIZE, STATE, narrow
@@ -120,7 +121,8 @@ def key_list(
     number: str = "1",
 ) -> KeyList:
     """Return one page of an organisation's keys. Three queries, however many keys there are."""
-    narrowed = _sql(narrow(organization.keys.kept(), query, product))
+    is_narrowed = bool(query or product)
+    narrowed = _sql(narrow(organization.keys.kept(), query, product)) if is_narrowed else _KEPT.of(organization.pk)
     products = _all(_PRODUCTS)
     counts = dict(_all(_COUNTS.replace("NARROWED", narrowed[0]), narrowed[1]))
     states = GROUPS[group][1] if group in GROUPS else None
@@ -135,7 +137,7 @@ def key_list(
         groups=groups,
         products=tuple(Choice(code, name) for _, code, name in products),
         sorts=tuple((code, word) for code, (word, _) in SORTS.items()),
-        is_narrowed=bool(query or product or group),
+        is_narrowed=is_narrowed or bool(group),
     )
 
 
@@ -180,6 +182,9 @@ def _sql(keys: QuerySet[ApiKey]) -> tuple[str, tuple[Any, ...]]:
     return statement, tuple(parameters)
 
 
+_KEPT = Statement(lambda pk: Organization(pk=pk).keys.kept().order_by().values_list(*_COLUMNS))
+
+
 def _all(statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
     with connection.cursor() as cursor:
         cursor.execute(statement, parameters)
@@ -203,6 +208,6 @@ def _rows(
     names = {pk: name for pk, _, name in products}
     labels = dict(BillingType.choices)
     return tuple(
-        KeyRow(*row[:5], labels[row[5]], tuple(names[pk] for pk in row[6]), tuple(row[7]), *row[8:])
+        KeyRow(*(*row[:5], labels[row[5]], tuple(names[pk] for pk in row[6]), tuple(row[7]), *row[8:]))
         for row in _all(whole, (*parameters, *window))
     )
