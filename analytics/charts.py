@@ -290,8 +290,12 @@ def sketch(passed: Sequence[int], old: Sequence[int] = (), refused: Sequence[int
     return Sketch("".join(passes), "".join(olds), "".join(refusals), len(passed) * PIN_STEP - (PIN_STEP - PIN_WIDTH))
 
 
+_TENTHS = tuple(f"{tenth / 10:.1f}" for tenth in range(SKETCH_TENTHS + 1))
+"""Heights as they are written: numbers are slow to format, and a list of keys has thousands."""
+
+
 def _bar(top: int, height: int) -> str:
-    return f"{top / 10:.1f}h{PIN_WIDTH}v{height / 10:.1f}h-{PIN_WIDTH}z"
+    return f"{_TENTHS[top]}h{PIN_WIDTH}v{_TENTHS[height]}h-{PIN_WIDTH}z"
 
 
 def _stacked(below: int, value: int, unit: float) -> str:
@@ -299,7 +303,7 @@ def _stacked(below: int, value: int, unit: float) -> str:
 
 
 _STANDING = tuple(_bar(SKETCH_TENTHS - height, height) for height in range(SKETCH_TENTHS + 1))
-"""Bars on the ground by their height in tenths: numbers are slow to format, and a list of keys has thousands."""
+"""Bars on the ground, by their height in tenths."""
 
 
 def gather(values: Sequence[int], columns: int, most: int = SKETCH_PINS) -> list[int]:

@@ -68,8 +68,7 @@ def _line(row: KeyRow, usage: KeyUsage, reader: rows.Reader, texts: dict[str, st
     texts["first_product"] = row.products[0] if row.products else ""
     texts["more_products"] = f"+{more}" if more > 0 else ""
     texts["requests"] = words.number(usage.requests)
-    level = {"peak": usage.peak_qps, "limit": usage.peak_limit}
-    texts["peak"] = reader.stamps.fill("analytics/_level.html", level, {})
+    texts["peak"] = level(usage.peak_qps, usage.peak_limit)
 
 
 # Parts of a row, which pages of one key show too; the look of each is in one place. ------------------------------------
@@ -101,6 +100,15 @@ def peak(usage: KeyUsage) -> SafeString:
     text %= {"peak": words.number(usage.peak_qps), "limit": words.number(usage.peak_limit or 0)}
     mark = level_mark(usage.peak_qps, usage.peak_limit)
     return SafeString(f'<span class="level"{mark} title="{escape(usage.peak_product)}">{text}</span>')
+
+
+def level(highest: int, limit: int | None) -> SafeString:
+    """Return a peak beside its limit, as tables have it."""
+    of_limit = gettext("of %(limit)s") % {"limit": words.number(limit)} if limit else ""
+    return SafeString(
+        f'<span class="level"{level_mark(highest, limit)}><b>{words.number(highest)}</b> {of_limit}'.rstrip()
+        + "</span>"
+    )
 
 
 def level_mark(highest: int, limit: int | None) -> SafeString:

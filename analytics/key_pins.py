@@ -16,6 +16,8 @@ from analytics.reasons import ANSWERED
 
 FRESH: Final = 2
 """So many pins at the end are read every time: at least six hours, long after gateways have shipped what they counted."""
+LAST_MINUTE: Final = dt.timedelta(minutes=59)
+"""An hour belongs to the pin in which its last minute begins: hours of some zones begin at half past."""
 REMEMBERED_MAX: Final = 20_000
 """Of so many keys; one more, and all are forgotten. A key takes about a kilobyte."""
 
@@ -63,6 +65,7 @@ def of_keys(ids: list[int], starts: list[dt.datetime], day: dt.datetime) -> dict
     """
     named = {"ids": ids, "starts": starts, "first": starts[0], "day": day, "answered": ANSWERED}
     named |= {"earlier": starts[-FRESH], "running": starts[-1]}
+    named |= {f"{name}_hour": named[name] - LAST_MINUTE for name in ("earlier", "running")}
     fresh = {row[0]: row[1:] for row in _rows(_FRESH, named)}
     newest = {pk: fresh[pk][0] if pk in fresh else None for pk in ids}
     now, kept = timezone.now(), dt.timedelta(seconds=settings.USAGE_REMEMBERED_SECONDS)
@@ -126,7 +129,7 @@ def _rows(sql: str, named: dict[str, Any]) -> list[tuple[Any, ...]]:
 
 
 # A request is on an old string when it came after the key was given a newer one; only strings that worked within the seven days
-# are looked for. An hour belongs to the pin in which it ends: those of some zones begin at half past.
+# are looked for.
 _NEWEST = """newest AS (
     SELECT key_id, number, created_at FROM keys_keysecret AS secret
     WHERE key_id = ANY(%(ids)s) AND expires_at IS NULL AND retired_at IS NULL AND EXISTS (
@@ -135,25 +138,23 @@ _NEWEST = """newest AS (
 
 # One row a key: its products in arrays, then sums. What came with a product that the key no longer has counts all the same.
 _FRESH = f"""
-WITH bounds AS (
-    SELECT %(earlier)s::timestamptz - interval '59 minutes' AS earlier, %(running)s::timestamptz - interval '59 minutes' AS running
-), used AS (
+WITH used AS (
     SELECT key_id, product_id, sum(requests) AS requests, sum(over_qps) AS over_qps, sum(errors_4xx + errors_5xx) AS errors,
-           sum(requests) FILTER (WHERE hour >= earlier AND hour < running) AS earlier, sum(requests) FILTER (WHERE hour >= running) AS running,
-           max(peak_qps) AS peak, max(peak_qps) FILTER (WHERE hour >= earlier) AS fresh_peak
-    FROM usage_hour, bounds WHERE key_id = ANY(%(ids)s) AND hour > %(day)s GROUP BY 1, 2
+           sum(requests) FILTER (WHERE hour >= %(earlier_hour)s AND hour < %(running_hour)s) AS earlier, sum(requests) FILTER (WHERE hour >= %(running_hour)s) AS running,
+           max(peak_qps) AS peak, max(peak_qps) FILTER (WHERE hour >= %(earlier_hour)s) AS fresh_peak
+    FROM usage_hour WHERE key_id = ANY(%(ids)s) AND hour > %(day)s GROUP BY 1, 2
 ), held AS (
     SELECT key_id, product_id, name, position, coalesce(qps_limit, default_qps) AS qps
     FROM keys_keyproduct JOIN keys_product AS product ON product.id = product_id WHERE key_id = ANY(%(ids)s)
 ), by_key AS (
-    SELECT key_id, array_agg(product_id ORDER BY position, name) AS ids, array_agg(name ORDER BY position, name) AS names, array_agg(qps ORDER BY position, name) AS limits,
-           array_agg(fresh_peak ORDER BY position, name) AS fresh_peaks, array_agg(peak ORDER BY position, name) AS peaks,
+    SELECT key_id, array_agg(product_id) AS ids, array_agg(name) AS names, array_agg(qps) AS limits,
+           array_agg(fresh_peak) AS fresh_peaks, array_agg(peak) AS peaks,
            sum(requests)::bigint AS requests, sum(over_qps)::bigint AS over_qps, sum(errors)::bigint AS errors,
            sum(earlier)::bigint AS earlier, sum(running)::bigint AS running
-    FROM used FULL JOIN held USING (key_id, product_id) GROUP BY 1
+    FROM (SELECT * FROM used FULL JOIN held USING (key_id, product_id) ORDER BY key_id, position, name) AS products GROUP BY 1
 ), refused AS (
-    SELECT key_id, (sum(requests) FILTER (WHERE hour < running))::bigint AS earlier, (sum(requests) FILTER (WHERE hour >= running))::bigint AS running
-    FROM usage_error, bounds WHERE key_id = ANY(%(ids)s) AND hour >= earlier AND outcome <> %(answered)s GROUP BY 1
+    SELECT key_id, (sum(requests) FILTER (WHERE hour < %(running_hour)s))::bigint AS earlier, (sum(requests) FILTER (WHERE hour >= %(running_hour)s))::bigint AS running
+    FROM usage_error WHERE key_id = ANY(%(ids)s) AND hour >= %(earlier_hour)s AND outcome <> %(answered)s GROUP BY 1
 ), {_NEWEST}, old AS (
     SELECT key_id, (sum(passed) FILTER (WHERE minute < %(running)s))::bigint AS earlier, (sum(passed) FILTER (WHERE minute >= %(running)s))::bigint AS running
     FROM newest JOIN LATERAL (
@@ -172,7 +173,7 @@ WITH hours AS MATERIALIZED (
     SELECT key_id, product_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin,
            sum(requests)::bigint AS requests, max(peak_qps) AS peak
     FROM usage_hour WHERE key_id = ANY(%(ids)s) AND hour > %(first)s::timestamptz - interval '1 hour'
-        AND hour < %(earlier)s::timestamptz - interval '59 minutes' GROUP BY 1, 2, 3
+        AND hour < %(earlier_hour)s GROUP BY 1, 2, 3
 ), {_NEWEST}
 SELECT 'all', key_id, array_agg(pin), array_agg(count) FROM (
     SELECT key_id, pin, sum(requests)::bigint AS count FROM hours GROUP BY 1, 2
@@ -181,7 +182,7 @@ UNION ALL
 SELECT 'refused', key_id, array_agg(pin), array_agg(count) FROM (
     SELECT key_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin, sum(requests)::bigint AS count
     FROM usage_error WHERE key_id = ANY(%(ids)s) AND hour > %(first)s::timestamptz - interval '1 hour'
-        AND hour < %(earlier)s::timestamptz - interval '59 minutes' AND outcome <> %(answered)s GROUP BY 1, 2
+        AND hour < %(earlier_hour)s AND outcome <> %(answered)s GROUP BY 1, 2
 ) AS pins GROUP BY key_id
 UNION ALL
 SELECT 'old', key_id, array_agg(pin), array_agg(count) FROM (

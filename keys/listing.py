@@ -158,10 +158,7 @@ _COUNTS = f"SELECT state, count(*) FROM (SELECT {STATE} AS state FROM (NARROWED)
 # First the page of keys, then what rows need from other tables, so that this is looked for fifty times at most.
 _ROWS = f"""
 SELECT key.id, key.public_id, key.name, current.hint, key.state, key.billing_type,
-    ARRAY(
-        SELECT held.product_id FROM keys_keyproduct AS held JOIN keys_product AS product ON product.id = held.product_id
-        WHERE held.key_id = key.id ORDER BY product.position, product.name
-    ),
+    ARRAY(SELECT held.product_id FROM keys_keyproduct AS held WHERE held.key_id = key.id),
     key.allowed_domains, key.created_at, key.rotated_at, key.last_used_at, key.expires_at, key.disabled_at, key.disabled_reason,
     key.disabled_by_staff, current.sealed IS NOT NULL AND NOT organization.shows_secrets_once,
     coalesce(old.hint, ''), old.expires_at, old.last_used_at
@@ -205,9 +202,9 @@ def _rows(
     head, _, tail = _ROWS.rpartition("SORTED")
     whole = f"{head.replace('SORTED', order)}{sorted_by}{tail}".replace("NARROWED", statement)
     window = (wanted, wanted, page.paginator.per_page, page.start_index() - 1)
-    names = {pk: name for pk, _, name in products}
+    names = [(pk, name) for pk, _, name in products]
     labels = dict(BillingType.choices)
     return tuple(
-        KeyRow(*(*row[:5], labels[row[5]], tuple(names[pk] for pk in row[6]), tuple(row[7]), *row[8:]))
+        KeyRow(*(*row[:5], labels[row[5]], tuple(name for pk, name in names if pk in row[6]), tuple(row[7]), *row[8:]))
         for row in _all(whole, (*parameters, *window))
     )

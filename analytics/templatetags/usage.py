@@ -31,7 +31,7 @@ from analytics import key_usage, sentences, sizing, times
 from analytics.callers import KINDS, CallerRow, Callers
 from analytics.failed import percent
 from analytics.filters import Filters
-from analytics.key_cards import badges, draw, level_mark, peak, spark, total
+from analytics.key_cards import badges, draw, level, level_mark, peak, spark, total
 from analytics.key_usage import DayUsage, KeyUsage
 from analytics.models import ZoneChange
 from analytics.queries import Counts
@@ -95,6 +95,7 @@ def key_states_of(recorded: str, usage: KeyUsage) -> SafeString:
 register.simple_tag(spark)
 register.simple_tag(total, name="usage_total")
 register.simple_tag(peak, name="peak_level")
+register.simple_tag(level)
 register.filter(level_mark)
 
 
