@@ -63,9 +63,11 @@ def of_keys(ids: list[int], starts: list[dt.datetime], day: dt.datetime) -> dict
 
     One query where the weeks of all keys are remembered, else two, however many keys.
     """
-    named = {"ids": ids, "starts": starts, "first": starts[0], "day": day, "answered": ANSWERED}
-    named |= {"earlier": starts[-FRESH], "running": starts[-1]}
-    named |= {f"{name}_hour": named[name] - LAST_MINUTE for name in ("earlier", "running")}
+    earlier, running = starts[-FRESH], starts[-1]
+    named: dict[str, Any] = {
+        "ids": ids, "starts": starts, "first": starts[0], "day": day, "answered": ANSWERED, "earlier": earlier, "running": running,
+        "earlier_hour": earlier - LAST_MINUTE, "running_hour": running - LAST_MINUTE,
+    }  # fmt: skip
     fresh = {row[0]: row[1:] for row in _rows(_FRESH, named)}
     newest = {pk: fresh[pk][0] if pk in fresh else None for pk in ids}
     now, kept = timezone.now(), dt.timedelta(seconds=settings.USAGE_REMEMBERED_SECONDS)

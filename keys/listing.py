@@ -203,7 +203,7 @@ def _rows(
     whole = f"{head.replace('SORTED', order)}{sorted_by}{tail}".replace("NARROWED", statement)
     window = (wanted, wanted, page.paginator.per_page, page.start_index() - 1)
     names = [(pk, name) for pk, _, name in products]
-    labels = dict(BillingType.choices)
+    labels = {code: str(label) for code, label in BillingType.choices}
     return tuple(
         KeyRow(*(*row[:5], labels[row[5]], tuple(name for pk, name in names if pk in row[6]), tuple(row[7]), *row[8:]))
         for row in _all(whole, (*parameters, *window))
