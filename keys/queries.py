@@ -1,9 +1,9 @@
 """What the screens about keys need, in few queries."""
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Self
 
 from django.core.paginator import Page, Paginator
 from django.db.models import (
@@ -52,6 +52,14 @@ class OfKey(Func):
 
     def __init__(self, template: str, **extra: Any) -> None:
         super().__init__(template=template, **extra)
+        self.table = "keys_apikey"
+
+    def relabeled_clone(self, change_map: Mapping[str, str]) -> Self:
+        """Follow the row's table into a query inside another, where it has another name."""
+        clone = super().relabeled_clone(change_map)
+        clone.table = change_map.get(self.table, self.table)
+        clone.extra = {**self.extra, "template": self.extra["template"].replace(f"{self.table}.", f"{clone.table}.")}
+        return clone
 
 
 _STATE = OfKey(STATE, output_field=TextField())
