@@ -8,6 +8,7 @@ from typing import Any
 
 from allauth.account import signals as account_signals
 from allauth.account.adapter import get_adapter
+from allauth.account.models import EmailAddress
 from allauth.core import context
 from allauth.mfa import signals as mfa_signals
 from allauth.mfa.models import Authenticator
@@ -126,6 +127,10 @@ def _address_changed(user: User, from_email_address: Any, to_email_address: Any,
 
 
 def _password_changed(request: HttpRequest, user: User, **_: Any) -> None:
-    """Record it, and end every session but the one that changed it: who knew the old password is out."""
+    """Record it, and end every session but the one that changed it: who knew the old password is out.
+
+    So does a change of the address that is under way: the link of its mail would move the account without the new password.
+    """
     record("password.changed", user)
+    EmailAddress.objects.filter(user=user, primary=False, verified=False).delete()
     sessions.end_others(user, keep=request.session.session_key if request.user == user else None)

@@ -131,7 +131,10 @@ class Membership(models.Model):
             self._end("member.left", self.user)
 
     def hand_over(self, *, to: "Membership") -> None:
-        """Make another member the owner and become an admin, in one step. Raises Refusal unless this is an owner's."""
+        """Make another member the owner and become an admin, in one step. Raises Refusal unless this is an owner's.
+
+        Invitations of owners that the person has sent are withdrawn: one to another address of theirs would undo it.
+        """
         with self._locked():
             if self.role != Role.OWNER:
                 raise Refusal(_("Only an owner hands the organisation over."))
@@ -144,6 +147,7 @@ class Membership(models.Model):
             heir.role, self.role = Role.OWNER, Role.ADMIN
             heir.save(update_fields=["role"])
             self.save(update_fields=["role"])
+            self._end_invitations(self.user)
             handed_over = gettext_noop("%(person)s handed the organisation over to you.")
             heir._tell(saying(handed_over, person=self.user.label))
             heir._record("organization.handed_over", self.user, before={"role": before}, after={"role": heir.role})

@@ -68,6 +68,20 @@ def test_another_persons_address_is_not_told_apart_nor_taken(cast, fresh):
     assert User.objects.get(pk=cast.mallory.pk).email == cast.mallory.email
 
 
+def test_a_change_that_was_begun_ends_with_the_password(cast, fresh):
+    ask(fresh, "thief@example.com")
+    link = link_in_mail()
+    owner = stranger()
+    owner.submit("/accounts/password/reset/", email=cast.ada.email)
+    form = owner.get(owner.get(link_in_mail())["Location"])
+    new = {"password1": "a wholly different phrase", "password2": "a wholly different phrase"}
+    owner.post(form.one("main form").get("action"), form.fields() | new)
+    stranger().post(link)
+    assert User.objects.get(pk=cast.ada.pk).email == cast.ada.email
+    assert "does not work any more" in stranger().get(link)
+    assert list(cast.ada.emailaddress_set.values_list("email", flat=True)) == [cast.ada.email]
+
+
 @pytest.mark.parametrize("value", ["", "none", "ada@northwind.example"])
 def test_a_wrong_address_is_refused_at_the_field(fresh, value):
     page = ask(fresh, value)

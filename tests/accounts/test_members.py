@@ -116,6 +116,17 @@ def test_invitations_end_with_the_right_to_send_them(cast, una, how):
     assert AuditEvent.objects.filter(verb="invitation.withdrawn").exists()
 
 
+def test_who_has_handed_over_does_not_come_back_as_an_owner_by_an_invitation_sent_before(cast, una):
+    invitations = [
+        Invitation.send(organization=cast.northwind, email=f"{role}@x.example", role=role, by=cast.ada)
+        for role in ("owner", "viewer")
+    ]
+    member(cast, cast.ada).hand_over(to=member(cast, una))
+    for invitation, _ in invitations:
+        invitation.refresh_from_db()
+    assert [invitation.works(token) for invitation, token in invitations] == [False, True]
+
+
 def test_an_invitation_of_somebody_else_stays(cast, una):
     invitation, token = Invitation.send(organization=cast.northwind, email="new@x.example", role="viewer", by=cast.ada)
     member(cast, una).remove(by=cast.ada)
