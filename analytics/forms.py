@@ -68,9 +68,11 @@ class BoundaryField(forms.Field):
         text = value.strip() if value else ""
         try:
             if "T" in text:
-                return dt.datetime.strptime(text[:16], "%Y-%m-%dT%H:%M")
+                found = dt.datetime.strptime(text[:16], "%Y-%m-%dT%H:%M")
+                _date(found, is_end=True)  # before the first moment of all there is none
+                return found
             return dt.datetime.strptime(text, "%Y-%m-%d").date() if text else None
-        except ValueError:
+        except (ValueError, OverflowError):
             raise ValidationError(gettext("Write the date as 2026-11-17.")) from None
 
 

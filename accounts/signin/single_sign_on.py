@@ -26,6 +26,7 @@ from accounts.requests import PersonRequest
 log = logging.getLogger("latchkey.single_sign_on")
 PROVIDER = {"provider_id": "oidc"}
 """The one provider, as the settings name it; allauth could have several."""
+ASK_AGAIN = "prompt=login"
 
 
 class SingleSignOnAdapter(DefaultSocialAccountAdapter):
@@ -75,7 +76,14 @@ def provider_name() -> str:
 
 
 def start(request: HttpRequest, provider_id: str) -> HttpResponse:
-    """Lead to the provider."""
+    """Lead to the provider, to sign in and for nothing else.
+
+    allauth takes more from the address: `process=connect` would give the account of who is signed in to whoever the
+    provider knows the browser as, staff's too, and `auth_params` and `scope` would change what the provider is asked.
+    """
+    asked = {name: request.GET.get(name, "") for name in ("process", "auth_params", "scope")}
+    if asked["process"] not in {"", "login"} or asked["auth_params"] not in {"", ASK_AGAIN} or asked["scope"]:
+        raise Http404
     return _answer(OAuth2LoginView, request, provider_id)
 
 
@@ -98,5 +106,5 @@ def _answer(view: Any, request: HttpRequest, provider_id: str) -> HttpResponse:
 def confirm(request: PersonRequest) -> HttpResponse:
     """Have the provider ask its person again, who has neither password nor second factor here."""
     back = request.GET.get("next", "")
-    wanted = {"process": "login", "auth_params": "prompt=login"} | ({"next": back} if back else {})
+    wanted = {"process": "login", "auth_params": ASK_AGAIN} | ({"next": back} if back else {})
     return redirect(f"{reverse('openid_connect_login')}?{urlencode(wanted)}")

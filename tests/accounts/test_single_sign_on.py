@@ -236,3 +236,15 @@ def test_another_persons_link_does_not_become_mine(cast, provider):
     come_back(browser)
     assert "ada@northwind.example" in browser.get("/accounts/security/")
     assert SocialAccount.objects.get().user == cast.ada
+
+
+@pytest.mark.parametrize(
+    "query",
+    [{"process": "connect"}, {"process": "redirect"}, {"auth_params": "redirect_uri=https://x.example"}, {"scope": "mail"}],
+)
+def test_a_link_does_nothing_but_sign_in(cast, provider, query):
+    provider.claims = {"sub": "s-2", "email": "x@x.example", "email_verified": False}
+    browser = stranger()
+    sign_in(browser, cast.sam.email)
+    assert browser.get(LOGIN, **query).status == 404
+    assert not SocialAccount.objects.exists(), "an account of staff would be linked to somebody else"

@@ -226,6 +226,7 @@ def test_a_viewer_may_look_and_a_stranger_may_not(as_user, cast, client):
     ("query", "field", "message"),
     [
         ({"from": "2026-02-30", "range": "own"}, "from", "Write the date as 2026-11-17."),
+        ({"to": "0001-01-01T00:00", "range": "own"}, "to", "Write the date as 2026-11-17."),
         ({"from": "<script>", "to": "2026-01-01"}, "from", "Write the date as 2026-11-17."),
         ({"from": "2026-01-02", "to": "2026-01-01", "range": "own"}, "from", "This is after the last date."),
         ({"to": "9999-12-31", "range": "own"}, "to", "This is in the future"),
