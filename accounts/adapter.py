@@ -1,6 +1,7 @@
 """How allauth speaks and acts here: our words, and nothing that changes by GET."""
 
 from typing import Any, ClassVar, cast
+from urllib.parse import urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
 from allauth.socialaccount.models import SocialAccount
@@ -48,11 +49,14 @@ class AccountAdapter(DefaultAccountAdapter):
         """Write in the reader's language and through the outbox: no page waits for a mail server or fails with it.
 
         Who has chosen no language, or has no account, is written to in that of the request: mostly it is theirs.
+        Links lead to the dashboard's own address: the name under which it was called is whatever who asked has sent.
         """
+        place = {name: _on_dashboard(url) for name, url in context.items() if name.endswith("_url")}
+        place |= {"dashboard_url": settings.DASHBOARD_URL, "domain": urlsplit(settings.DASHBOARD_URL).netloc}
         reader = context.get("user") or User.objects.filter(email__iexact=email).first()
         with translation.override(languages.of(reader, otherwise=languages.current())):
-            message = cast(EmailMultiAlternatives, super().render_mail(prefix, email, context, **kwargs))
-            message.attach_alternative(self._dressed(message, context), "text/html")
+            message = cast(EmailMultiAlternatives, super().render_mail(prefix, email, context | place, **kwargs))
+            message.attach_alternative(self._dressed(message, context | place), "text/html")
         message.connection = OutboxBackend()
         return message
 
@@ -107,3 +111,7 @@ class AccountAdapter(DefaultAccountAdapter):
             words = _("Use the sign-in of %(provider)s") % {"provider": settings.OIDC_NAME}
             methods = [{"id": "single_sign_on", "description": words, "url": resolve_url("confirm_by_single_sign_on")}]
         return methods
+
+
+def _on_dashboard(url: str) -> str:
+    return settings.DASHBOARD_URL + urlsplit(url).path

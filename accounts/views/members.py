@@ -1,5 +1,6 @@
 """Members: who they are, their roles, and who is invited."""
 
+from django.conf import settings
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, render
 from django.urls import reverse
@@ -7,7 +8,6 @@ from django.utils.translation import gettext as _
 
 from accounts import queries
 from accounts.models import Invitation, Membership, Sensitive
-from accounts.models.invitation import LinkTo
 from accounts.organization_forms import InviteForm, RoleForm
 from accounts.requests import MemberRequest
 from accounts.signin.recent import asks_again
@@ -34,7 +34,7 @@ def invite(request: MemberRequest, organization_id: str) -> HttpResponse:
 
     def verb() -> None:
         wanted = {name: form.cleaned_data[name] for name in ("email", "role")}
-        Invitation.send(organization=request.organization, by=request.user, link_to=_link_to(request), **wanted)
+        Invitation.send(organization=request.organization, by=request.user, link_to=_link_to, **wanted)
 
     if acts(form, request, verb):
         said = _("%(email)s is invited.") % {"email": form.cleaned_data["email"]}
@@ -79,7 +79,7 @@ def resend(request: MemberRequest, organization_id: str, public_id: str) -> Http
     """Send an invitation once more, with a new link."""
     invitation = _invitation(request, public_id)
     form = ConfirmForm(request.POST or None)
-    if acts(form, request, lambda: invitation.resend(by=request.user, link_to=_link_to(request))):
+    if acts(form, request, lambda: invitation.resend(by=request.user, link_to=_link_to)):
         said = _("%(email)s is invited once more.") % {"email": invitation.email}
         return done(request, said, "accounts:members", organization_id)
     sentences = (_("The mail has a new link, which works for 7 days. The old link stops."),)
@@ -110,8 +110,8 @@ def _invitation(request: MemberRequest, public_id: str) -> Invitation:
     return get_object_or_404(request.organization.invitations.select_related("organization"), public_id=public_id)
 
 
-def _link_to(request: MemberRequest) -> LinkTo:
-    return lambda token: request.build_absolute_uri(reverse("accounts:join", args=[token]))
+def _link_to(token: str) -> str:
+    return settings.DASHBOARD_URL + reverse("accounts:join", args=[token])
 
 
 def _page(organization_id: str) -> str:

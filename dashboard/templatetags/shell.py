@@ -1,9 +1,10 @@
 """What the shell's pages and every form use: the control of a field, the text of a mail."""
 
 import re
-from urllib.parse import urlsplit
+from urllib.parse import urlsplit, urlunsplit
 
 from django import template
+from django.conf import settings
 from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
@@ -40,8 +41,12 @@ def mail_text(context: template.Context, text: str) -> SafeString:
 
 
 def _link(address: str, request: HttpRequest) -> str:
+    """Return a link to an address of ours, under the name by which this page was opened: there the session is."""
     try:
-        is_ours = urlsplit(address).netloc == request.get_host()
+        parts = urlsplit(address)
     except ValueError:  # such as https://[
-        is_ours = False
-    return format_html('<a href="{}">{}</a>', address, address) if is_ours else address
+        return address
+    if parts.netloc not in {request.get_host(), urlsplit(settings.DASHBOARD_URL).netloc}:
+        return address
+    here = parts._replace(scheme=request.scheme or "", netloc=request.get_host())
+    return format_html('<a href="{}">{}</a>', urlunsplit(here), address)

@@ -2,6 +2,7 @@
 
 import re
 
+from django.conf import settings
 from django.core import mail
 from django.test import Client
 
@@ -32,7 +33,7 @@ def confirm(browser: Browser, password: str = PASSWORD) -> Page:
 
 def link_in_mail(number: int = -1) -> str:
     """The path of the only link of a mail that was sent."""
-    found = re.findall(r"http://testserver(/\S+)", mail.outbox[number].body)
+    found = re.findall(rf"{settings.DASHBOARD_URL}(/\S+)", mail.outbox[number].body)
     assert len(found) == 1, mail.outbox[number].body
     return found[0]
 

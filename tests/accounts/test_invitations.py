@@ -49,6 +49,14 @@ def test_inviting_sends_a_mail_with_the_only_copy_of_the_link(cast, ada, link):
     assert token not in str(list(AuditEvent.objects.values()))
 
 
+def test_whoever_invites_does_not_choose_where_the_link_leads(cast, ada, settings):
+    settings.ALLOWED_HOSTS = [".latchkey.example"]
+    ada.client.defaults["HTTP_HOST"] = "thief.latchkey.example"
+    assert invite(ada, cast).status == 302
+    assert "thief" not in mail.outbox[0].body
+    assert link_in_mail().startswith("/organizations/join/")
+
+
 def test_sent_twice_the_form_invites_once(cast, ada):
     address = f"{page_of(cast)}members/invite/"
     fields = ada.get(address).fields("main form") | {"email": NEW, "role": "viewer"}

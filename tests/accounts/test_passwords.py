@@ -61,6 +61,16 @@ def test_resetting_works_once_and_ends_all_sessions(cast, ada):
     assert "does not work any more" in stranger().get(link)
 
 
+@pytest.mark.parametrize("email", ["ada@northwind.example", "nobody@example.com"])
+def test_the_mail_leads_to_the_dashboards_own_address_whatever_name_it_was_called_by(cast, settings, email):
+    settings.ALLOWED_HOSTS = [".latchkey.example"]
+    thief = stranger()
+    thief.client.defaults["HTTP_HOST"] = "thief.latchkey.example"
+    assert thief.submit("/accounts/password/reset/", email=email).status == 302
+    assert "thief" not in mail.outbox[0].body
+    assert link_in_mail().startswith("/accounts/")
+
+
 def test_a_reset_link_that_is_none_says_so():
     assert "does not work any more" in stranger().get("/accounts/password/reset/key/1-nonsense/")
 
