@@ -33,9 +33,12 @@ Address = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 _NO_NETWORKS: Final = tuple(
     ipaddress.ip_network(network)
-    for network in ("64:ff9b::/96", "64:ff9b:1::/48", "::/96", "2001::/32", "2002::/16", "192.88.99.0/24", "fec0::/10")
-)
-"""Ways into IPv4 through IPv6, and what is no longer in use: `is_global` passes some of them."""
+    for network in (
+        "64:ff9b::/96", "64:ff9b:1::/48", "::/96", "2001::/32", "2002::/16", "192.88.99.0/24", "fec0::/10",
+        "192.0.0.0/24", "168.63.129.16/32",
+    )
+)  # fmt: skip
+"""Ways into IPv4 through IPv6, what is no longer in use, and services within clouds: `is_global` passes some of them."""
 
 
 class WebhookError(Exception):

@@ -2,7 +2,7 @@
 
 import json
 from typing import Any
-from urllib.parse import urlencode, urlsplit, urlunsplit
+from urllib.parse import SplitResult, urlencode, urlsplit, urlunsplit
 
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse
@@ -36,7 +36,7 @@ def render(
 
 def comes_from(request: HtmxRequest, path: str) -> bool:
     """Whether the htmx request was made on the page with this path."""
-    return wants_fragment(request) and urlsplit(request.htmx.current_url or "").path == path
+    return wants_fragment(request) and _current(request).path == path
 
 
 def swap(response: HttpResponse, target: str, how: str = "outerHTML") -> HttpResponse:
@@ -64,10 +64,18 @@ def navigate(request: HtmxRequest, response: HttpResponse) -> HttpResponse:
     location = response["Location"]
     sign_in = resolve_url(settings.LOGIN_URL)
     if location.startswith(f"{sign_in}?"):  # not the redirect after signing out, which returns to nothing
-        page = urlsplit(request.htmx.current_url or "/")
+        page = _current(request)
         back = urlunsplit(("", "", page.path or "/", page.query, ""))
         location = f"{sign_in}?{urlencode({'next': back})}"
     moved = HttpResponseClientRedirect(location)
     moved.status_code = 204
     moved.cookies = response.cookies
     return moved
+
+
+def _current(request: HtmxRequest) -> SplitResult:
+    """Return the address of the page that asks, as far as what the browser says can be read."""
+    try:
+        return urlsplit(request.htmx.current_url or "/")
+    except ValueError:  # such as http://[
+        return urlsplit("/")

@@ -67,6 +67,17 @@ def maintenance(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
+def sound_cookies(get_response: GetResponse) -> GetResponse:
+    """Refuse cookies with NUL in them, which the database cannot compare; comes before the session is looked for."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        if any("\x00" in value for value in request.COOKIES.values()):
+            raise BadRequest(gettext("The address has characters that mean nothing."))
+        return get_response(request)
+
+    return middleware
+
+
 def sound_addresses(get_response: GetResponse) -> GetResponse:
     """Refuse addresses with NUL in them, which the database cannot compare, and take pasted keys out of addresses.
 

@@ -84,6 +84,7 @@ MIDDLEWARE = [
     "dashboard.languages.of_device",
     "dashboard.middleware.health",
     "dashboard.middleware.maintenance",
+    "dashboard.middleware.sound_cookies",
     "django.contrib.sessions.middleware.SessionMiddleware",
     "django.middleware.common.CommonMiddleware",
     "django.middleware.csrf.CsrfViewMiddleware",

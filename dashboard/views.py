@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.db import DatabaseError, connection
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, HttpResponseRedirect
 from django.shortcuts import redirect, render
 from django.template.loader import render_to_string
 from django.urls import reverse
@@ -36,7 +36,7 @@ def choose_theme(request: htmx.HtmxRequest) -> HttpResponse:
         response = render(request, "components/_theme.html", {"theme": Theme(chosen)})
         htmx.announce(response, theme=chosen)
     else:
-        response = redirect(_page_before(request))
+        response = HttpResponseRedirect(_page_before(request))
     preferences.keep_theme(response, Theme(chosen))
     return response
 
@@ -48,7 +48,7 @@ def choose_language(request: PersonRequest) -> HttpResponse:
         raise BadRequest(gettext("There is no such language."))
     if request.user.is_authenticated:
         request.user.choose_language(chosen)
-    response = redirect(_page_before(request))
+    response = HttpResponseRedirect(_page_before(request))
     languages.keep(response, chosen)
     return response
 
@@ -74,7 +74,7 @@ def find(request: PersonRequest) -> HttpResponse:
 def shortcuts(request: PersonRequest) -> HttpResponse:
     """List the keyboard shortcuts; POST turns single keys on or off for this device."""
     if request.method == "POST":
-        response = redirect(_page_before(request))
+        response = HttpResponseRedirect(_page_before(request))
         preferences.keep_single_keys(response, on=request.POST.get("single_keys") == "on")
         return response
     return htmx.render(request, "dashboard/shortcuts.html", "dialog", {"places": palette.shortcuts(request)})

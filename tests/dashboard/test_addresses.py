@@ -20,6 +20,19 @@ def test_nul_is_a_bad_request(cast, as_user, url):
     assert as_user(cast.sam if "admin" in url else cast.ada).get(url).status == 400
 
 
+@pytest.mark.django_db
+def test_nul_in_a_cookie_is_a_bad_request(client):
+    assert client.get("/accounts/login/", headers={"Cookie": 'latchkey_session="\\000abcdefgh"'}).status_code == 400
+
+
+@pytest.mark.parametrize("said", ["é", "true", "%00", "http://["])
+def test_a_page_before_that_is_no_address_leads_back_to_ours(ada, said):
+    assert ada.client.post("/theme/", {"theme": "dark"}, headers={"Referer": said}).status_code == 302
+    assert ada.client.get("/keys/", headers={"HX-Request": "true", "HX-Current-URL": said}).status_code == 200
+    ada.client.logout()
+    assert ada.client.get("/keys/", headers={"HX-Request": "true", "HX-Current-URL": said}).status_code == 204
+
+
 @pytest.mark.parametrize(
     "url", ["/analytics/?to=0001-01-01", "/analytics/?range=own&to=0001-01-03", "/analytics/?from=9999-12-31"]
 )
