@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone, translation
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext, gettext_noop, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import AuditEvent, Organization, User
@@ -28,6 +28,13 @@ MOST = 50
 
 TESTS_PER_HOUR = 20
 QUEUE = "webhooks"
+AFTER_MAIL = -1
+"""The priority of webhooks: however many of them a receiver keeps waiting, mail and what is due run first."""
+
+MOST_WAITING = 100
+"""So many webhooks of an organisation wait for an answer: who takes none must not take the time of other customers' webhooks."""
+
+TOO_MANY = gettext_noop("Too many webhooks of your organisation wait for an answer already.")
 STALE = _("Someone else changed this alert a moment ago. Open it again to see what it is now.")
 
 
@@ -372,6 +379,11 @@ class Delivery(models.Model):
 
     @classmethod
     def keep(cls, event: AlertEvent) -> None:
-        """Have a worker send an event after the commit."""
-        delivery = cls.objects.create(event=event, url=event.alert.webhook_url, body=payload.body_of(event))
-        outbox.defer("alerts.deliver", QUEUE, [{"delivery": delivery.pk}])
+        """Have a worker send an event after the commit. Past MOST_WAITING it has failed at once, as the history says."""
+        delivery = cls(event=event, url=event.alert.webhook_url, body=payload.body_of(event))
+        waiting = cls.objects.filter(taken_at=None, failed_at=None, created_at__gt=timezone.now() - dt.timedelta(days=1))
+        if waiting.filter(event__alert__organization=event.alert.organization_id).count() >= MOST_WAITING:
+            delivery.error, delivery.failed_at = TOO_MANY, timezone.now()
+        delivery.save(force_insert=True)
+        if not delivery.failed_at:
+            outbox.defer("alerts.deliver", QUEUE, [{"delivery": delivery.pk}], priority=AFTER_MAIL)

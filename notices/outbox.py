@@ -98,10 +98,13 @@ def defer_sending(letters: Sequence[Letter]) -> None:
     defer("notices.send", QUEUE, [{"letter": letter.public_id} for letter in letters])
 
 
-def defer(task: str, queue: str, arguments: Sequence[dict[str, Any]]) -> None:
-    """Have a worker run a task after the commit, once for each set of arguments; what is rolled back runs nothing."""
+def defer(task: str, queue: str, arguments: Sequence[dict[str, Any]], *, priority: int = 0) -> None:
+    """Have a worker run a task after the commit, once for each set of arguments; what is rolled back runs nothing.
+
+    Of the jobs that are due those with a higher priority run first, then those that were deferred first.
+    """
     if arguments:
-        _jobs.configure_task(task, queue=queue).batch_defer(*arguments)
+        _jobs.configure_task(task, queue=queue, priority=priority).batch_defer(*arguments)
 
 
 def _choose_mail(kind: Kind, notices: list[Notice]) -> None:

@@ -216,6 +216,21 @@ def test_a_webhook_that_nobody_takes_has_failed_after_six_attempts(cast):
     assert AlertEvent.objects.get().kind == "test"
 
 
+def test_who_takes_no_webhook_delays_neither_mail_nor_those_of_other_customers(cast, monkeypatch):
+    monkeypatch.setattr("alerts.models.MOST_WAITING", 2)
+    url = "http://10.0.0.1/"
+    alert, theirs = make_alert(cast.key, webhook_url=url), make_alert(cast.other_key, webhook_url=url)
+    for _ in range(3):
+        alert.try_out(by=cast.ada)
+    theirs.try_out(by=cast.mallory)
+    fates = [(each.event.alert, each.state) for each in Delivery.objects.select_related("event__alert").order_by("pk")]
+    assert fates == [(alert, "waiting"), (alert, "waiting"), (alert, "failed"), (theirs, "waiting")]
+    assert "Too many webhooks" in Delivery.objects.get(failed_at__isnull=False).error
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT queue_name FROM procrastinate_jobs WHERE status = 'todo' ORDER BY priority DESC, id")
+        assert [queue for (queue,) in cursor.fetchall()] == ["mail"] * 4 + ["webhooks"] * 3
+
+
 def test_slow_receivers_leave_room_for_mail_and_their_webhooks_are_sent_later(cast, settings):
     settings.ALERT_WEBHOOK_NETWORKS = ["127.0.0.1/32"]
     with running() as receiver:
