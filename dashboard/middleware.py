@@ -17,6 +17,9 @@ from keys import tokens
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
 
+HEADER_LENGTH = 8 * 1024
+"""As much as proxies let pass, in bytes."""
+
 _ACCEPTED = re.compile(r"[a-zA-Z0-9-]{1,100}\Z")
 PASTED = _("That was a key. Search for its hint or ID instead, and keep the key secret.")
 
@@ -67,10 +70,16 @@ def maintenance(get_response: GetResponse) -> GetResponse:
     return middleware
 
 
-def sound_cookies(get_response: GetResponse) -> GetResponse:
-    """Refuse cookies with NUL in them, which the database cannot compare; comes before the session is looked for."""
+def sound_headers(get_response: GetResponse) -> GetResponse:
+    """Answer 431 to a header longer than HEADER_LENGTH, and refuse NUL in cookies, which the database cannot compare.
+
+    Comes before anything reads cookies: for 200 KB of quotes Python before 3.11.10 takes a minute (CVE-2024-7592).
+    """
 
     def middleware(request: HttpRequest) -> HttpResponse:
+        for name, value in request.META.items():
+            if name.startswith(("HTTP_", "CONTENT_")) and len(value) > HEADER_LENGTH:
+                return HttpResponse("A header of the request is too long.\n", content_type="text/plain", status=431)
         if any("\x00" in value for value in request.COOKIES.values()):
             raise BadRequest(gettext("The address has characters that mean nothing."))
         return get_response(request)

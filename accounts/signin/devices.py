@@ -17,6 +17,8 @@ from accounts.models import User
 COOKIE = "latchkey_devices"
 COOKIE_AGE_SECONDS = 365 * 24 * 3600
 PEOPLE_PER_DEVICE = 10
+READ_LENGTH = 300
+"""So much of what a browser says of itself is read: looking through a header of 200 KB would take half a minute."""
 SOME, UNKNOWN, SERVER = gettext_noop("A browser"), gettext_noop("An unknown browser"), gettext_noop("the server")
 _SIGNER = Signer(salt="accounts.signin.devices")
 
@@ -43,8 +45,8 @@ _SYSTEMS = (
 
 def in_words(user_agent: str) -> str:
     """Return what a browser says of itself as a person would say it: “Firefox on Windows”. `said` puts it in other languages."""
-    program = _first(_PROGRAMS, user_agent)
-    system = _first(_SYSTEMS, user_agent)
+    program = _first(_PROGRAMS, user_agent[:READ_LENGTH])
+    system = _first(_SYSTEMS, user_agent[:READ_LENGTH])
     if program and system:
         return f"{program} on {system}"
     return program or (f"{SOME} on {system}" if system else UNKNOWN)

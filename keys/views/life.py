@@ -7,7 +7,9 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.translation import gettext
 
+from accounts.models import Sensitive
 from accounts.requests import MemberRequest
+from accounts.signin.recent import ask_again
 from keys import queries
 from keys.forms import ConfirmForm, DisableForm, UndeleteForm
 from keys.models.key import UNDELETE
@@ -52,7 +54,7 @@ def deleted(request: MemberRequest) -> HttpResponse:
 
 
 def undelete(request: MemberRequest, public_id: str) -> HttpResponse:
-    """Bring a deleted key back, with a new string unless the old one is asked for."""
+    """Bring a deleted key back, with a new string unless the old one is asked for: that is a rotation, and asks like one."""
     key = own_key(request, public_id, deleted_too=True)
     if key.deleted_at is None:  # sent twice, or brought back by someone else: what was wanted is so
         return redirect("keys:detail", key.public_id)
@@ -61,6 +63,8 @@ def undelete(request: MemberRequest, public_id: str) -> HttpResponse:
     form = UndeleteForm(request.POST or None, key=key)
     if request.method == "POST" and form.is_valid():
         with_old_string = form.cleaned_data["string"] == "old"
+        if not with_old_string and (asked := ask_again(request, Sensitive.ROTATE)):
+            return asked
 
         def verb() -> str:
             key.undelete(by=request.user, version=form.cleaned_data["version"], with_old_string=with_old_string)

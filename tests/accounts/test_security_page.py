@@ -1,5 +1,7 @@
 """Sign-in and security: what a person sees of their own sign-in, where they are signed in, how that ends."""
 
+import time
+
 import pytest
 import time_machine
 from allauth.usersessions.models import UserSession
@@ -137,6 +139,12 @@ def test_changing_the_password_ends_every_other_session_for_good(cast):
     assert Session.objects.count() == UserSession.objects.filter(user=cast.ada).count() == 1
     verbs = AuditEvent.objects.filter(target_id=cast.ada.public_id).values_list("verb", flat=True)
     assert set(verbs) == {"device.added", "password.changed", "sessions.ended"}
+
+
+def test_a_browser_that_says_very_much_of_itself_takes_no_time():
+    began_at = time.process_time()
+    assert in_words("Version/a " * 4000) == "An unknown browser"
+    assert time.process_time() - began_at < 0.2, "read to its end it takes more than a second"
 
 
 def new_devices() -> list[dict[str, str]]:

@@ -57,6 +57,17 @@ def test_an_action_asks_who_it_is_and_comes_back(cast, ada, asking, action):
     assert ada.get(path).status == 200
 
 
+def test_bringing_a_key_back_with_a_new_string_asks_like_rotating(cast, ada):
+    decide(cast.northwind, cast.ada, asks=["rotate"])
+    cast.key.mark_deleted(by=cast.ada)
+    path = f"/keys/{cast.key.public_id}/undelete/"
+    form = ada.get(path).fields()
+    assert ada.post(path, form | {"string": "new"})["Location"].startswith("/accounts/reauthenticate/")
+    cast.key.refresh_from_db()
+    assert cast.key.deleted_at is not None
+    assert ada.post(path, form | {"string": "old"})["Location"] == f"/keys/{cast.key.public_id}/?receipt=undeleted"
+
+
 @pytest.mark.parametrize(
     "action", ["members/invite", "hand-over", "delete", "members/{ben}/role", "members/{ben}/remove"]
 )

@@ -1,5 +1,7 @@
 """Addresses that nobody types on purpose."""
 
+import time
+
 import pytest
 
 from tests.factories import string_of
@@ -23,6 +25,15 @@ def test_nul_is_a_bad_request(cast, as_user, url):
 @pytest.mark.django_db
 def test_nul_in_a_cookie_is_a_bad_request(client):
     assert client.get("/accounts/login/", headers={"Cookie": 'latchkey_session="\\000abcdefgh"'}).status_code == 400
+
+
+@pytest.mark.parametrize("name", ["Cookie", "Content-Type", "User-Agent"])
+def test_a_very_long_header_is_refused_before_anybody_reads_it(client, name):
+    began_at = time.process_time()
+    answer = client.get("/accounts/login/", headers={name: 'a="' + '\\"' * 20_000})
+    assert answer.status_code == 431
+    assert answer["Content-Security-Policy"]
+    assert time.process_time() - began_at < 0.5, "20,000 quotes in a cookie take a second"
 
 
 @pytest.mark.parametrize("said", ["é", "true", "%00", "http://["])
