@@ -1,9 +1,11 @@
 """Files that spreadsheets open: lines as they are written, and cells that stay text."""
 
 import csv
+import re
 from collections.abc import Iterable
 
-_DANGEROUS = ("=", "+", "-", "@", "\t", "\r")
+_DANGEROUS = re.compile(r"\A(?=[=+\-@\t\r\n＝＋－＠])|(?<=[;\t\r\n])(?=\s*[=+\-@＝＋－＠])")
+"""Where a formula would begin: in front, and where a spreadsheet parts the line, which in German it does at a semicolon."""
 
 
 class _Line:
@@ -24,7 +26,7 @@ def line(cells: Iterable[object]) -> str:
 
 def defuse(text: str) -> str:
     """Keep a spreadsheet from reading a cell as a formula."""
-    return f"'{text}" if text.startswith(_DANGEROUS) else text
+    return _DANGEROUS.sub("'", text)
 
 
 def safe_line(cells: Iterable[object]) -> str:

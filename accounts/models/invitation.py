@@ -96,7 +96,7 @@ class Invitation(models.Model):
 
         `link_to` makes the mail's link of the token; it is erased when the mail has gone.
         Raises Refusal to who may not, for a member, for an address that was invited already and still can accept, and past
-        INVITATIONS_PER_HOUR of the organisation.
+        INVITATIONS_PER_HOUR of the organisation or the person.
         """
         with transaction.atomic():
             organization.lock()
@@ -108,7 +108,7 @@ class Invitation(models.Model):
                 raise Refusal(
                     _("%(email)s is invited already. Send that invitation again, or withdraw it.") % {"email": email}
                 )
-            cls._check_hour(organization)
+            cls._check_hour(organization, by)
             if earlier is not None:
                 earlier.end(by=by)
             token = secrets.token_urlsafe(32)
@@ -127,7 +127,7 @@ class Invitation(models.Model):
     def resend(self, *, by: User, link_to: LinkTo = str) -> str:
         """Mail and return the token of a new link; the old one is dead, and the week begins again. Raises Refusal like `send`."""
         with self._locked(by):
-            self._check_hour(self.organization)
+            self._check_hour(self.organization, by)
             token = secrets.token_urlsafe(32)
             self.token_digest, self.expires_at, self.invited_by = digest_of(token), timezone.now() + LIFETIME, by
             self.save(update_fields=["token_digest", "expires_at", "invited_by"])
@@ -198,11 +198,13 @@ class Invitation(models.Model):
             yield
 
     @staticmethod
-    def _check_hour(organization: "Organization") -> None:
-        since = timezone.now() - dt.timedelta(hours=1)
-        sent = organization.audit_events.filter(verb__in=["invitation.sent", "invitation.resent"], at__gt=since)
-        if sent.count() >= settings.INVITATIONS_PER_HOUR:
+    def _check_hour(organization: "Organization", by: User) -> None:
+        """Refuse what floods a mailbox, also from many organisations of one person."""
+        recent = {"verb__in": ["invitation.sent", "invitation.resent"], "at__gt": timezone.now() - dt.timedelta(hours=1)}
+        if organization.audit_events.filter(**recent).count() >= settings.INVITATIONS_PER_HOUR:
             raise Refusal(_("Your organisation sent many invitations in the last hour. Try again later."))
+        if by.audit_events.filter(**recent).count() >= settings.INVITATIONS_PER_HOUR:
+            raise Refusal(_("You sent many invitations in the last hour. Try again later."))
 
     def _post(self, link: str, by: User) -> None:
         """Tell the address: in its owner's language, else in that of who invites, who mostly share one."""

@@ -91,6 +91,17 @@ def test_an_organisation_sends_so_many_in_an_hour(cast, ada, settings):
     assert ada.submit(f"{page_of(cast)}invitations/{pending.public_id}/resend/").status == 422
 
 
+def test_a_person_sends_no_more_from_many_organisations(cast, ada, settings):
+    settings.INVITATIONS_PER_HOUR = 2
+    own = [Organization.register(name=f"Flood {number}", owner=cast.ada) for number in range(2)]
+    for organization in own:
+        Invitation.send(organization=organization, email="victim@x.example", role="viewer", by=cast.ada)
+    page = invite(ada, cast, "victim@x.example")
+    assert page.status == 422
+    assert "You sent many invitations in the last hour." in page
+    assert not cast.northwind.invitations.exists()
+
+
 def test_a_new_person_registers_through_the_link_and_is_a_member_of_nothing_else(cast, link):
     browser = stranger()
     assert "Create an account" in browser.get(link)
