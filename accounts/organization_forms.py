@@ -126,6 +126,13 @@ class JoinForm(forms.Form):
         super().__init__(*args, **kwargs)
         self.email = email
 
+    def clean_first_name(self) -> str:
+        """Refuse names that cannot be read: they stand in mails to others."""
+        name = " ".join(str(self.cleaned_data["first_name"]).split())
+        if not name.isprintable():
+            raise ValidationError(_("The name has characters that cannot be shown."))
+        return name
+
     def clean_password(self) -> str:
         """Hold it against the same rules as every other new password."""
         password = str(self.cleaned_data["password"])

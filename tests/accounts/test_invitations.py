@@ -126,6 +126,13 @@ def test_a_weak_password_makes_no_account(cast, link, password):
     assert not User.objects.filter(email=NEW).exists()
 
 
+def test_a_name_that_cannot_be_read_makes_no_account(cast, link):
+    page = stranger().submit(f"{link}register/", first_name="Grace \u202eadA", password=PASSWORD)
+    assert page.status == 422
+    assert "The name has characters that cannot be shown." in page
+    assert not User.objects.filter(email=NEW).exists()
+
+
 def test_who_has_an_account_signs_in_on_the_way_and_joins(cast, link):
     UserFactory(email=NEW)
     browser = stranger()

@@ -107,6 +107,7 @@ def test_the_case_of_an_address_makes_no_second_account(cast):
         ("password1", "grace@hopper.example", "similar"),
         ("organization", "", "required"),
         ("organization", "x" * 81, "at most 80"),
+        ("organization", "Maps \u202e spaM", "cannot be shown"),
     ],
 )
 def test_a_wrong_entry_is_said_at_its_field(field, value, message):
