@@ -135,7 +135,7 @@ class UserAdmin(AuditedAdmin):
 
 @admin.register(Group)
 class GroupAdmin(AuditedAdmin, auth_admin.GroupAdmin):
-    """Permissions that several of the provider's people have together."""
+    """Permissions that several of the provider's people have together. They give rights, so superusers alone change them."""
 
     noun = "group"
     audited_fields = ("name",)
@@ -143,6 +143,12 @@ class GroupAdmin(AuditedAdmin, auth_admin.GroupAdmin):
     ordering = ("name",)
     filter_horizontal = ("permissions",)
     formfield_overrides = {ManyToManyField: {"form_class": permission_words.Choices}}
+
+    def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:
+        """Superusers alone: others could give more to a group of their own."""
+        return request.user.is_superuser
+
+    has_add_permission = has_delete_permission = has_change_permission
 
     def facts(self, obj: Group) -> dict[str, Any]:
         """Add the permissions; a group that goes has them no more."""

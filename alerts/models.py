@@ -381,7 +381,9 @@ class Delivery(models.Model):
     def keep(cls, event: AlertEvent) -> None:
         """Have a worker send an event after the commit. Past MOST_WAITING it has failed at once, as the history says."""
         delivery = cls(event=event, url=event.alert.webhook_url, body=payload.body_of(event))
-        waiting = cls.objects.filter(taken_at=None, failed_at=None, created_at__gt=timezone.now() - dt.timedelta(days=1))
+        waiting = cls.objects.filter(
+            taken_at=None, failed_at=None, created_at__gt=timezone.now() - dt.timedelta(days=1)
+        )
         if waiting.filter(event__alert__organization=event.alert.organization_id).count() >= MOST_WAITING:
             delivery.error, delivery.failed_at = TOO_MANY, timezone.now()
         delivery.save(force_insert=True)

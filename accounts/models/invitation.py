@@ -200,7 +200,10 @@ class Invitation(models.Model):
     @staticmethod
     def _check_hour(organization: "Organization", by: User) -> None:
         """Refuse what floods a mailbox, also from many organisations of one person."""
-        recent = {"verb__in": ["invitation.sent", "invitation.resent"], "at__gt": timezone.now() - dt.timedelta(hours=1)}
+        recent = {
+            "verb__in": ["invitation.sent", "invitation.resent"],
+            "at__gt": timezone.now() - dt.timedelta(hours=1),
+        }
         if organization.audit_events.filter(**recent).count() >= settings.INVITATIONS_PER_HOUR:
             raise Refusal(_("Your organisation sent many invitations in the last hour. Try again later."))
         if by.audit_events.filter(**recent).count() >= settings.INVITATIONS_PER_HOUR:

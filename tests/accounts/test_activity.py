@@ -327,7 +327,9 @@ def test_the_csv_has_what_the_page_shows_and_all_of_it(cast, ada):
     assert ada.get("/activity/", to="2025-03-01").one("a[download]").get("href") == "/activity/csv/?to=2025-03-01"
 
 
-@pytest.mark.parametrize("name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "x;=1+1", "x; @A1", "＝1", '"quoted", with a comma'])
+@pytest.mark.parametrize(
+    "name", ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "x;=1+1", "x; @A1", "＝1", '"quoted", with a comma']
+)
 def test_no_cell_is_a_formula(cast, ada, name):
     ApiKey.objects.filter(pk=cast.key.pk).update(name=name)
     cast.key.refresh_from_db()

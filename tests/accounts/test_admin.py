@@ -224,6 +224,20 @@ def test_changing_a_group_and_removing_it_are_audited(sam):
     }
 
 
+def test_a_group_gives_rights_so_superusers_alone_change_it(cast, as_user):
+    sue = staff_with("auth.view_group", "auth.add_group", "auth.change_group", "auth.delete_group")
+    group = Group.objects.create(name="First line")
+    group.user_set.add(sue)
+    browser = as_user(sue)
+    wanted = Permission.objects.get(codename="change_apikey")
+    assert browser.get(page_of(group)).status == 200
+    data = {"name": group.name, "permissions": [wanted.pk]}
+    for page in ("change", "delete"):
+        assert browser.post(page_of(group).replace("change", page), data | {"post": "yes"}).status == 403
+    assert browser.post("/admin/auth/group/add/", data | {"name": "Mine"}).status == 403
+    assert list(Group.objects.values_list("name", "permissions")) == [("First line", None)]
+
+
 def test_removing_several_groups_at_once_writes_an_event_for_each(sam):
     groups = [Group.objects.create(name=name) for name in ("One", "Two")]
     act(sam, "/admin/auth/group/", "delete_selected", *groups, post="yes")

@@ -240,7 +240,12 @@ def test_another_persons_link_does_not_become_mine(cast, provider):
 
 @pytest.mark.parametrize(
     "query",
-    [{"process": "connect"}, {"process": "redirect"}, {"auth_params": "redirect_uri=https://x.example"}, {"scope": "mail"}],
+    [
+        {"process": "connect"},
+        {"process": "redirect"},
+        {"auth_params": "redirect_uri=https://x.example"},
+        {"scope": "mail"},
+    ],
 )
 def test_a_link_does_nothing_but_sign_in(cast, provider, query):
     provider.claims = {"sub": "s-2", "email": "x@x.example", "email_verified": False}
