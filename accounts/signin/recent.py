@@ -9,6 +9,7 @@ from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
@@ -49,9 +50,13 @@ def asks_again(action: Sensitive) -> Callable[[View], View]:
 
 
 def confirm(request: PersonRequest, *, back: str) -> HttpResponse:
-    """Lead to the page that asks again; a script that asked for JSON is told its address."""
+    """Lead to the page that asks again; a script that asked for JSON is told its address.
+
+    Who has nothing to confirm with is left the mail that sets a password.
+    """
     methods = get_adapter(request).get_reauthentication_methods(request.user)
-    address = f"{methods[0]['url']}?{urlencode({'next': back})}"
+    page = methods[0]["url"] if methods else resolve_url("account_reset_password")
+    address = f"{page}?{urlencode({'next': back})}"
     if "application/json" in request.headers.get("Accept", ""):
         return JsonResponse({"detail": _("Confirm that it is you first."), "confirm": address}, status=403)
     return HttpResponseRedirect(address)

@@ -1,5 +1,6 @@
 """Addresses of a person's own sign-in. Names that begin with `mfa_`, `socialaccount_` and `openid_connect_` are allauth's."""
 
+from allauth.account import views as account
 from allauth.mfa.base import views as mfa
 from allauth.mfa.recovery_codes import views as codes
 from allauth.mfa.totp import views as app
@@ -10,7 +11,7 @@ from django.views.generic import RedirectView
 
 from accounts.signin import single_sign_on, views
 from accounts.signin.factors import Kind
-from accounts.signin.views import if_there_is, in_one_transaction, of_passkey
+from accounts.signin.views import if_recent, if_there_is, in_one_transaction, of_passkey
 
 _to_overview = RedirectView.as_view(pattern_name="security")
 
@@ -38,6 +39,8 @@ urlpatterns = [
     ),
     path("security/sessions/end-others/", views.end_other_sessions, name="end_other_sessions"),
     path("security/sessions/<str:public_id>/end/", views.end_session, name="end_session"),
+    # allauth asks nothing before a first password, with which all else could be confirmed.
+    path("password/set/", if_recent(account.password_set), name="account_set_password"),
     path("second-factor/", mfa.authenticate, name="mfa_authenticate"),
     path("passkey/", passkeys.login_webauthn, name="mfa_login_webauthn"),
     path("reauthenticate/code/", mfa.reauthenticate, name="mfa_reauthenticate"),

@@ -106,6 +106,16 @@ def in_one_transaction(view: View) -> View:
     return wraps(view)(transaction.atomic(view))
 
 
+def if_recent(view: View) -> View:
+    """Call a view of allauth for who signed in, or confirmed that it is them, a moment ago; ask others first."""
+
+    @wraps(view)
+    def asking(request: PersonRequest) -> HttpResponseBase:
+        return view(request) if recent.is_recent(request) else recent.confirm(request, back=request.path)
+
+    return asking
+
+
 def if_there_is(kind: str, view: View) -> View:
     """Call a view of allauth for a person who has such a factor; lead others to the overview."""
 

@@ -218,7 +218,12 @@ def test_who_has_nothing_else_confirms_at_the_provider(cast, provider):
     with time_machine.travel("2026-03-01 12:00:00+00:00") as clock:
         come_back(browser)
         assert browser.get(path).status == 200
+        assert browser.get("/accounts/password/set/").one("h1").text == "Password"
         clock.shift(16 * 60)
+        thief = {"password1": "a wholly different phrase", "password2": "a wholly different phrase"}
+        assert browser.post("/accounts/password/set/", thief)["Location"].startswith(
+            "/accounts/reauthenticate/company/"
+        )
         page = browser.get(browser.get(path)["Location"])
         assert page["Location"].startswith(LOGIN)
         page = browser.get(page["Location"])
