@@ -9,6 +9,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.exceptions import BadRequest
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect
+from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
@@ -102,7 +103,8 @@ def sound_addresses(get_response: GetResponse) -> GetResponse:
             for name in keys_in:
                 del query[name]
             messages.warning(request, PASTED)
-            return HttpResponseRedirect(f"{request.path}?{query.urlencode()}" if query else request.path)
+            path = escape_leading_slashes(request.path)  # //x.example/ would be another site
+            return HttpResponseRedirect(f"{path}?{query.urlencode()}" if query else path)
         return get_response(request)
 
     return middleware

@@ -36,6 +36,11 @@ def test_a_very_long_header_is_refused_before_anybody_reads_it(client, name):
     assert time.process_time() - began_at < 0.5, "20,000 quotes in a cookie take a second"
 
 
+def test_taking_a_key_out_of_an_address_leads_to_no_other_site(cast, client):
+    answer = client.get("/", {"q": string_of(cast.key)}, PATH_INFO="//evil.example/")
+    assert (answer.status_code, answer["Location"]) == (302, "/%2Fevil.example/")
+
+
 @pytest.mark.parametrize("said", ["é", "true", "%00", "http://["])
 def test_a_page_before_that_is_no_address_leads_back_to_ours(ada, said):
     assert ada.client.post("/theme/", {"theme": "dark"}, headers={"Referer": said}).status_code == 302
