@@ -13,6 +13,7 @@ from allauth.socialaccount import forms as social_forms
 from django import forms
 from django.core.cache import cache
 from django.core.exceptions import ValidationError
+from django.forms.fields import InvalidJSONInput
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
@@ -110,13 +111,32 @@ class _PasskeyName(PlainWords):
         return name
 
 
-class _Passkey:
+class _Credential(forms.JSONField):
+    """What a browser says of a passkey."""
+
+    widget = forms.HiddenInput
+
+    def to_python(self, value: Any) -> Any:
+        """Refuse what is too deep, or has numbers too long, to be read at all like other nonsense."""
+        try:
+            return super().to_python(value)
+        except (RecursionError, ValueError):
+            raise ValidationError(self.error_messages["invalid"], code="invalid") from None
+
+    def bound_data(self, data: Any, initial: Any) -> Any:
+        """Show what was sent as it was, without reading it again."""
+        return InvalidJSONInput(data or "")
+
+
+class _Passkey(forms.Form):
     """What a passkey signed: whatever is wrong with it, the answer is the same."""
+
+    credential = _Credential()
 
     def clean_credential(self) -> Any:
         """Check it; JSON of another shape is as wrong as a signature."""
         try:
-            if not isinstance(self.cleaned_data["credential"], dict):  # type: ignore[attr-defined]
+            if not isinstance(self.cleaned_data["credential"], dict):
                 raise ValidationError("")
             return super().clean_credential()  # type: ignore[misc]
         except WRONG as error:
@@ -127,6 +147,8 @@ class _Passkey:
 
 class AddPasskeyForm(_PasskeyName, webauthn_forms.AddWebAuthnForm):
     """Name a new passkey; the browser adds the credential."""
+
+    credential = _Credential()
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)

@@ -27,6 +27,8 @@ CREDENTIAL = {
 }
 NONSENSE = [
     "",
+    "[" * 100_000,
+    "9" * 5_000,
     "no json",
     "null",
     "1",
