@@ -1,6 +1,7 @@
 """Change the e-mail address: the name of the account."""
 
 import pytest
+from django.conf import settings
 from django.core import mail
 from lxml import html
 
@@ -109,7 +110,7 @@ def test_mails_of_an_account_look_as_those_of_notices_and_link_only_what_they_ar
     ask(fresh, "ada@new.example")
     page = dressed(-1)
     assert page.cssselect("h1")[0].text_content() == "Confirm your address"
-    assert [a.get("href") for a in page.cssselect("main a")] == [f"http://testserver{link_in_mail()}"]
+    assert [a.get("href") for a in page.cssselect("main a")] == [f"{settings.DASHBOARD_URL}{link_in_mail()}"]
     fresh.client.defaults["HTTP_USER_AGENT"] = "https://evil.example/ <b>new</b>"
     fresh.submit(
         "/accounts/password/change/",
