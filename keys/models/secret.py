@@ -10,17 +10,11 @@ from django.db.models.functions import Lower, Reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from keys import tokens, vault
+from keys import vault
 
 
 class KeySecretQuerySet(models.QuerySet["KeySecret"]):
     """Narrowings of secrets."""
-
-    def of_string(self, string: str) -> "KeySecretQuerySet":
-        """The secret with this string, under whatever pepper; none, without a query, when the checksum is wrong."""
-        if not tokens.is_well_formed(string, settings.KEY_PREFIX):
-            return self.none()
-        return self.filter(digest__in=vault.digests(string))
 
     def retire_of_deleted(self, before: dt.datetime) -> int:
         """End the strings of keys that were deleted before a moment for good, and return how many that were."""
