@@ -92,10 +92,6 @@ class UserAdmin(AuditedAdmin):
             ],
         }
 
-    def audit_target(self, obj: User) -> Target:
-        """People have no public ID."""
-        return Target(f"user_{obj.pk}", obj.email)
-
     def audit_organization(self, obj: User) -> None:
         """People belong to no one organisation."""
 

@@ -124,12 +124,7 @@ class QpsRequestAdmin(AuditedAdmin):
         with transaction.atomic():
             chosen = list(queryset.values_list("pk", flat=True))
             wishes = QpsRequest.objects.filter(pk__in=chosen).order_by("pk")
-            # Keys first and in one order, as editing a key locks them: neither can wait for the other in a circle.
-            keys = (
-                ApiKey.objects.select_for_update(of=("self",), no_key=True)
-                .filter(pk__in=wishes.values("key"))
-                .order_by("pk")
-            )
-            list(keys.values_list("pk"))
+            # Keys first, as editing a key locks them: neither can wait for the other in a circle.
+            list(ApiKey.objects.filter(pk__in=wishes.values("key")).locked().values_list("pk"))
             tally = bulk.perform(wishes.select_related("key__organization", "product", "requested_by"), verb)
         bulk.report(request, tally, done=done)
