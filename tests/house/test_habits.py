@@ -68,6 +68,20 @@ def test_every_stylesheet_is_imported_and_every_script_is_loaded():
         assert f"js/{path.name}" in loaded, path.name
 
 
+def test_stylesheets_name_no_class_that_nothing_has():
+    of_others = {"htmx-request", "helptext"}  # htmx and Django write these
+    sources = [
+        *tracked("templates/**/*.html", "static/js/*.js"),
+        *(p for f in PACKAGES for p in tracked(f"{f}/**/*.py")),
+    ]
+    words = set(re.findall(r"[\w-]+", " ".join(path.read_text() for path in sources)))
+    sheets = (path for path in tracked("static/css/**/*.css") if path.name != "admin.css")  # styles pages of Django's
+    text = " ".join(re.sub(r"/\*.*?\*/", "", path.read_text(), flags=re.S) for path in sheets)
+    selectors = re.findall(r"([^{};]+)\{", text)
+    named = {name for selector in selectors for name in re.findall(r"\.([a-z][\w-]*)", selector)}
+    assert named - words - of_others == set()
+
+
 @pytest.mark.parametrize(
     "module", ["gateway.server", "gateway.shipper", "keys.tokens", "keys.domains", "dashboard.public_ids"]
 )
