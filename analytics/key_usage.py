@@ -2,9 +2,10 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from typing import Any
 
 from django.db import connection
-from django.db.models import Sum
+from django.db.models import QuerySet, Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -14,7 +15,6 @@ from analytics import charts
 from analytics.charts import Sketch
 from analytics.key_states import DayTraffic
 from analytics.models import RequestRecord, UsageError, UsageHour
-from analytics.queries import hour_place
 from analytics.ranges import DAY, HOUR, day_start, hour_start
 from analytics.reasons import ANSWERED
 from dashboard import words
@@ -76,13 +76,11 @@ NOTHING = KeyUsage(0, 0, 0, "", None, charts.sketch([0] * PINS), uses_old_string
 
 @dataclass(frozen=True, slots=True)
 class DayUsage:
-    """The last 24 hours of one key by the hour, the running one last. `networks` are those of the last requests kept."""
+    """The last 24 hours of one key, of which the running one is the last. `networks` are those of the last requests kept."""
 
     requests: int
     refused: int
-    hours: tuple[int, ...]
     networks: int
-    sketch: Sketch
 
 
 def pin_starts(now: dt.datetime, organization: Organization) -> list[dt.datetime]:
@@ -209,16 +207,14 @@ def of_last_day(key_id: int, organization: Organization) -> DayUsage:
     """Return the last 24 hours of one key. Three queries that do not grow with its traffic."""
     now = timezone.now()
     start = hour_start(now, organization.zone) - 23 * HOUR
-    starts = [start + number * HOUR for number in range(24)]
-    rows = UsageHour.objects.filter(key_id=key_id, hour__gt=start - HOUR)
-    by_hour = rows.values(place=hour_place(starts)).annotate(count=Sum("requests"))
-    hours = [0] * 24
-    for row in by_hour.order_by():
-        hours[row["place"]] += row["count"]
-    errors = UsageError.objects.filter(key_id=key_id, hour__gt=start - HOUR).exclude(outcome=ANSWERED)
-    refused = errors.aggregate(count=Coalesce(Sum("requests"), 0))["count"]
+    counted = UsageHour.objects.filter(key_id=key_id, hour__gt=start - HOUR)
+    refused = UsageError.objects.filter(key_id=key_id, hour__gt=start - HOUR).exclude(outcome=ANSWERED)
     recent = (
         RequestRecord.objects.filter(key_id=key_id, at__gte=start).order_by("-at").values("network")[:RECENT_REQUESTS]
     )
     networks = {row["network"] for row in recent} - {""}
-    return DayUsage(sum(hours), refused, tuple(hours), len(networks), charts.sketch(hours))
+    return DayUsage(_sum(counted), _sum(refused), len(networks))
+
+
+def _sum(rows: "QuerySet[Any]") -> int:
+    return int(rows.aggregate(count=Coalesce(Sum("requests"), 0))["count"])
