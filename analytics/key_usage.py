@@ -2,10 +2,9 @@
 
 import datetime as dt
 from dataclasses import dataclass
-from typing import Any
 
 from django.db import connection
-from django.db.models import QuerySet, Sum
+from django.db.models import Sum
 from django.db.models.functions import Coalesce
 from django.utils import timezone
 from django.utils.translation import gettext
@@ -208,13 +207,10 @@ def of_last_day(key_id: int, organization: Organization) -> DayUsage:
     now = timezone.now()
     start = hour_start(now, organization.zone) - 23 * HOUR
     counted = UsageHour.objects.filter(key_id=key_id, hour__gt=start - HOUR)
-    refused = UsageError.objects.filter(key_id=key_id, hour__gt=start - HOUR).exclude(outcome=ANSWERED)
+    errors = UsageError.objects.filter(key_id=key_id, hour__gt=start - HOUR).exclude(outcome=ANSWERED)
+    requests, refused = (rows.aggregate(count=Coalesce(Sum("requests"), 0))["count"] for rows in (counted, errors))
     recent = (
         RequestRecord.objects.filter(key_id=key_id, at__gte=start).order_by("-at").values("network")[:RECENT_REQUESTS]
     )
     networks = {row["network"] for row in recent} - {""}
-    return DayUsage(_sum(counted), _sum(refused), len(networks))
-
-
-def _sum(rows: "QuerySet[Any]") -> int:
-    return int(rows.aggregate(count=Coalesce(Sum("requests"), 0))["count"])
+    return DayUsage(requests, refused, len(networks))

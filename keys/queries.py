@@ -185,16 +185,6 @@ def with_state(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
     return keys.annotate(state=_STATE)
 
 
-def state_of(key: Any) -> str:
-    """Return the state of a key that `with_state` gave one; to be deleted goes before all others."""
-    return "deleted" if key.deleted_at is not None else str(key.state)
-
-
-def with_hint(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
-    """Add `hint`, what is shown of the current string; None where there is none."""
-    return keys.annotate(hint=Subquery(KeySecret.objects.current().filter(key=OuterRef("pk")).values("hint")[:1]))
-
-
 def key_list(
     organization: Organization,
     *,
@@ -309,6 +299,16 @@ class DeletedKey:
     deleted_by: str
     until: dt.datetime
     last_used_at: dt.datetime | None
+
+
+def state_of(key: Any) -> str:
+    """Return the state of a key that `with_state` gave one; to be deleted goes before all others."""
+    return "deleted" if key.deleted_at is not None else str(key.state)
+
+
+def with_hint(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
+    """Add `hint`, what is shown of the current string; None where there is none."""
+    return keys.annotate(hint=Subquery(KeySecret.objects.current().filter(key=OuterRef("pk")).values("hint")[:1]))
 
 
 def deleted_keys(organization: Organization, number: str = "1") -> tuple[Page[Any], tuple[DeletedKey, ...]]:
