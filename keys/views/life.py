@@ -11,22 +11,19 @@ from accounts.requests import MemberRequest
 from keys import queries
 from keys.forms import ConfirmForm, DisableForm, UndeleteForm
 from keys.models.key import UNDELETE
-from keys.views.answers import act, changed, dialog, handed_out, own_key
+from keys.views.answers import acts, changed, dialog, handed_out, own_key
 
 
 def disable(request: MemberRequest, public_id: str) -> HttpResponse:
     """Have every request with the key refused until it is enabled."""
     key = own_key(request, public_id)
     form = DisableForm(request.POST or None, key=key)
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
 
-        def verb() -> str:
-            key.disable(by=request.user, reason=data["reason"], version=data["version"])
-            return key.public_id
+    def verb() -> None:
+        key.disable(by=request.user, reason=form.cleaned_data["reason"], version=form.cleaned_data["version"])
 
-        if act(form, request, verb):
-            return changed(request, key, gettext("%(key)s is disabled.") % {"key": key.name}, receipt="disabled")
+    if acts(form, request, verb):
+        return changed(request, key, gettext("%(key)s is disabled.") % {"key": key.name}, receipt="disabled")
     return dialog(request, "keys/disable.html", {"key": key}, form=form)
 
 
@@ -34,14 +31,8 @@ def enable(request: MemberRequest, public_id: str) -> HttpResponse:
     """Let a disabled key work again; one that staff disabled says whom to ask."""
     key = own_key(request, public_id)
     form = ConfirmForm(request.POST or None, key=key)
-    if request.method == "POST" and form.is_valid():
-
-        def verb() -> str:
-            key.enable(by=request.user, version=form.cleaned_data["version"])
-            return key.public_id
-
-        if act(form, request, verb):
-            return changed(request, key, gettext("%(key)s is enabled.") % {"key": key.name}, receipt="enabled")
+    if acts(form, request, lambda: key.enable(by=request.user, version=form.cleaned_data["version"])):
+        return changed(request, key, gettext("%(key)s is enabled.") % {"key": key.name}, receipt="enabled")
     return dialog(request, "keys/enable.html", {"key": key}, form=form)
 
 
@@ -59,19 +50,15 @@ def undelete(request: MemberRequest, public_id: str) -> HttpResponse:
     if key.deleted_at <= timezone.now() - UNDELETE:
         raise Http404
     form = UndeleteForm(request.POST or None, key=key)
-    if request.method == "POST" and form.is_valid():
-        with_old_string = form.cleaned_data["string"] == "old"
 
-        def verb() -> str:
-            key.undelete(by=request.user, version=form.cleaned_data["version"], with_old_string=with_old_string)
-            return key.public_id
+    def verb() -> None:
+        data = form.cleaned_data
+        key.undelete(by=request.user, version=data["version"], with_old_string=data["string"] == "old")
 
-        if act(form, request, verb):
-            if not with_old_string:
-                return handed_out(
-                    request, key, gettext("%(key)s is back with a new key.") % {"key": key.name}, receipt="undeleted"
-                )
-            text = gettext("%(key)s is back, and its old key works again.")
-            messages.success(request, text % {"key": key.name})
-            return redirect(f"{reverse('keys:detail', args=[key.public_id])}?receipt=undeleted")
+    if acts(form, request, verb):
+        if form.cleaned_data["string"] != "old":
+            said = gettext("%(key)s is back with a new key.") % {"key": key.name}
+            return handed_out(request, key, said, receipt="undeleted")
+        messages.success(request, gettext("%(key)s is back, and its old key works again.") % {"key": key.name})
+        return redirect(f"{reverse('keys:detail', args=[key.public_id])}?receipt=undeleted")
     return dialog(request, "keys/undelete.html", {"key": key}, form=form)
