@@ -11,7 +11,7 @@ from accounts.requests import MemberRequest
 from keys import queries
 from keys.forms import ConfirmForm, DisableForm, UndeleteForm
 from keys.models.key import UNDELETE
-from keys.views.answers import acts, changed, dialog, handed_out, own_key
+from keys.views.answers import act, acts, changed, dialog, handed_out, own_key
 
 
 def disable(request: MemberRequest, public_id: str) -> HttpResponse:
@@ -50,15 +50,19 @@ def undelete(request: MemberRequest, public_id: str) -> HttpResponse:
     if key.deleted_at <= timezone.now() - UNDELETE:
         raise Http404
     form = UndeleteForm(request.POST or None, key=key)
+    if request.method == "POST" and form.is_valid():
+        with_old_string = form.cleaned_data["string"] == "old"
 
-    def verb() -> None:
-        data = form.cleaned_data
-        key.undelete(by=request.user, version=data["version"], with_old_string=data["string"] == "old")
+        def verb() -> str:
+            key.undelete(by=request.user, version=form.cleaned_data["version"], with_old_string=with_old_string)
+            return key.public_id
 
-    if acts(form, request, verb):
-        if form.cleaned_data["string"] != "old":
-            said = gettext("%(key)s is back with a new key.") % {"key": key.name}
-            return handed_out(request, key, said, receipt="undeleted")
-        messages.success(request, gettext("%(key)s is back, and its old key works again.") % {"key": key.name})
-        return redirect(f"{reverse('keys:detail', args=[key.public_id])}?receipt=undeleted")
+        if act(form, request, verb):
+            if not with_old_string:
+                return handed_out(
+                    request, key, gettext("%(key)s is back with a new key.") % {"key": key.name}, receipt="undeleted"
+                )
+            text = gettext("%(key)s is back, and its old key works again.")
+            messages.success(request, text % {"key": key.name})
+            return redirect(f"{reverse('keys:detail', args=[key.public_id])}?receipt=undeleted")
     return dialog(request, "keys/undelete.html", {"key": key}, form=form)
