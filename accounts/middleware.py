@@ -10,6 +10,8 @@ from django.utils import timezone
 from django.utils.translation import gettext as _
 
 from accounts import visits
+from accounts.models import Membership, Organization, User
+from dashboard.statements import Statement
 
 SESSION_KEY = "organization"
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -19,6 +21,23 @@ STAFFS_OWN = ("/support/", "/admin/")
 """Where staff stay who they are, also during a visit."""
 STILL_SENT = frozenset({"support:end_visit", "account_logout", "admin:logout", "theme", "language", "shortcuts"})
 """What may be sent during a visit: its end, and how the staff person likes to read."""
+
+
+_MEMBERSHIPS = Statement(lambda pk: User(pk=pk).memberships.kept())
+
+
+def _memberships_of(person: User) -> list[Membership]:
+    """Return what `person.memberships.kept()` does."""
+    names, names_there = (
+        [field.attname for field in model._meta.concrete_fields] for model in (Membership, Organization)
+    )
+    found = []
+    for row in _MEMBERSHIPS.rows(person.pk):
+        membership = Membership.from_db("default", names, row[: len(names)])
+        membership.organization = Organization.from_db("default", names_there, row[len(names) :])
+        membership.user = person
+        found.append(membership)
+    return found
 
 
 def organization(get_response: GetResponse) -> GetResponse:
@@ -36,7 +55,7 @@ def organization(get_response: GetResponse) -> GetResponse:
             if request.visit and not request.path_info.startswith(STAFFS_OWN):
                 request.memberships = [request.visit.membership]
             else:
-                request.memberships = list(request.user.memberships.kept())
+                request.memberships = _memberships_of(request.user)
             chosen = request.session.get(SESSION_KEY)
             found = [m for m in request.memberships if m.organization.public_id == chosen] or request.memberships
             if found:

@@ -99,3 +99,20 @@ def _route(name: str, rows: dict[str, Any]) -> Route:
 def matrix() -> Matrix:
     """Return the matrix of this dashboard."""
     return read(FILE.read_text(encoding="utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """A member of an organisation, of whom no more is known than the role: what `request.may` says of pages for members."""
+
+    role: str
+
+    def may(self, name: str, method: str = "") -> bool:
+        """Whether the role may call a route with a method, by default with every method that it has; pages for staff are not asked for."""
+        route = matrix().find(name)
+        if route is None:
+            raise KeyError(name)
+        return all(
+            {self.role, PERSON, ANYONE} & (route.roles(each) or frozenset())
+            for each in ([method] if method else route.who)
+        )

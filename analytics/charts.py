@@ -25,6 +25,7 @@ SERIES = 5
 """So many products have a series of their own, the rest is one."""
 
 SKETCH_PINS, SKETCH_HEIGHT, PIN_STEP, PIN_WIDTH = 28, 28, 5, 4
+SKETCH_TENTHS = SKETCH_HEIGHT * 10
 
 
 @dataclass(frozen=True, slots=True)
@@ -272,21 +273,37 @@ class Sketch:
 
 def sketch(passed: Sequence[int], old: Sequence[int] = (), refused: Sequence[int] = ()) -> Sketch:
     """Draw pins, scaled to the highest. A list of keys has fifty sketches: heights are rounded to a tenth of a pixel, once."""
-    old = old or [0] * len(passed)
-    refused = refused or [0] * len(passed)
-    columns = list(zip(old, passed, refused, strict=True))
-    unit = SKETCH_HEIGHT / max(max(map(sum, columns), default=0), 1)
-    paths: tuple[list[str], ...] = ([], [], [])
-    for index, column in enumerate(columns):
-        below = 0
-        for path, value in zip(paths, column, strict=True):
-            if value > 0:
-                below += value
-                path.append(
-                    f"M{index * PIN_STEP} {SKETCH_HEIGHT - below * unit:.1f}h{PIN_WIDTH}v{value * unit:.1f}h-{PIN_WIDTH}z"
-                )
-    drawn_old, drawn_passed, drawn_refused = ("".join(path) for path in paths)
-    return Sketch(drawn_passed, drawn_old, drawn_refused, len(passed) * PIN_STEP - (PIN_STEP - PIN_WIDTH))
+    columns = list(zip(old or [0] * len(passed), passed, refused or [0] * len(passed), strict=True))
+    unit = SKETCH_TENTHS / max(max((sum(column) for column in columns), default=0), 1)
+    olds: list[str] = []
+    passes: list[str] = []
+    refusals: list[str] = []
+    for index, (first, second, third) in enumerate(columns):
+        if second and not first:  # most pins are this alone
+            passes.append(f"M{index * PIN_STEP} {_STANDING[round(second * unit)]}")
+        elif first:
+            olds.append(f"M{index * PIN_STEP} {_STANDING[round(first * unit)]}")
+            if second:
+                passes.append(f"M{index * PIN_STEP} {_stacked(first, second, unit)}")
+        if third:
+            refusals.append(f"M{index * PIN_STEP} {_stacked(first + second, third, unit)}")
+    return Sketch("".join(passes), "".join(olds), "".join(refusals), len(passed) * PIN_STEP - (PIN_STEP - PIN_WIDTH))
+
+
+_TENTHS = tuple(f"{tenth / 10:.1f}" for tenth in range(SKETCH_TENTHS + 1))
+"""Heights as they are written: numbers are slow to format, and a list of keys has thousands."""
+
+
+def _bar(top: int, height: int) -> str:
+    return f"{_TENTHS[top]}h{PIN_WIDTH}v{_TENTHS[height]}h-{PIN_WIDTH}z"
+
+
+def _stacked(below: int, value: int, unit: float) -> str:
+    return _bar(SKETCH_TENTHS - round((below + value) * unit), round(value * unit))
+
+
+_STANDING = tuple(_bar(SKETCH_TENTHS - height, height) for height in range(SKETCH_TENTHS + 1))
+"""Bars on the ground, by their height in tenths."""
 
 
 def gather(values: Sequence[int], columns: int, most: int = SKETCH_PINS) -> list[int]:

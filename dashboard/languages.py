@@ -69,6 +69,13 @@ def _remember_messages() -> None:
     for code in LANGUAGES:
         catalogue = trans_real.translation(code)
         catalogue.gettext = lru_cache(maxsize=_MESSAGES_MAX)(catalogue.gettext)  # type: ignore[method-assign]  # on purpose: this object only
+        catalogue.ngettext = _remembering(catalogue.ngettext)  # type: ignore[method-assign,assignment]
+
+
+def _remembering(ngettext: Callable[[str, str, int], str]) -> Callable[[str, str, int], str]:
+    """Remember by the last two digits of larger numbers: no form of a plural in our languages looks at more."""
+    remembered = lru_cache(maxsize=_MESSAGES_MAX)(ngettext)
+    return lambda one, several, count: remembered(one, several, count if count < 200 else 100 + count % 100)
 
 
 def of_person(get_response: GetResponse) -> GetResponse:

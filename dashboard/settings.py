@@ -303,6 +303,7 @@ SESSION_COOKIE_SECURE = CSRF_COOKIE_SECURE = HTTPS
 SESSION_COOKIE_HTTPONLY = CSRF_COOKIE_HTTPONLY = True
 SESSION_COOKIE_SAMESITE = CSRF_COOKIE_SAMESITE = "Lax"
 SESSION_COOKIE_NAME = "latchkey_session"
+SESSION_ENGINE = "accounts.signin.store"
 
 # What a person may do how often, and what the product keeps how long --------------------------------------------------
 # Longer than making an account takes: the time of the answer must not tell whether the address has one.
@@ -312,6 +313,8 @@ INVITATIONS_PER_HOUR = env.int("INVITATIONS_PER_HOUR", default=30)
 GRACE_MAX_DAYS = env.int("GRACE_MAX_DAYS", default=30)
 KEYS_PER_ORGANIZATION = env.int("KEYS_PER_ORGANIZATION", default=20_000)
 REQUEST_LOG_DAYS = env.int("REQUEST_LOG_DAYS", default=3)
+# How long lists of keys take the hours before the last six for the same (analytics/key_pins.py).
+USAGE_REMEMBERED_SECONDS = env.int("USAGE_REMEMBERED_SECONDS", default=60)
 # Internal networks that webhooks may reach all the same: for trying them out on one's own machine, never in production.
 ALERT_WEBHOOK_NETWORKS = env.list("ALERT_WEBHOOK_NETWORKS", default=[]) if DEVELOPMENT else []
 SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default="support@localhost")

@@ -13,14 +13,15 @@ from analytics.key_states import DayTraffic
 from analytics.key_usage import KeyUsage
 from dashboard import styleguide_chart
 from dashboard.templatetags.ui import STATE_WORDS
-from keys.queries import KeyRow
+from keys.listing import KeyRow
+from keys.rows import Chips
 from keys.snippets import test_requests
 
 EXAMPLE_ID = "key_0123456789ABCDEF"
 
 
 def example_card() -> dict[str, Any]:
-    """Return a key as its card in the list shows it: `card` and `usages`."""
+    """Return a key as its card in the list shows it: `cards` and `usages`."""
     days = [0, 2, 9, 5, 0, 3, 11, 4] * 3 + [1, 4, 12, 6]
     refused = [0] * 26 + [2, 3]
     usage = KeyUsage(
@@ -32,7 +33,7 @@ def example_card() -> dict[str, Any]:
         created_at=styleguide_chart.NOW, rotated_at=None, last_used_at=styleguide_chart.NOW, expires_at=None, disabled_at=None,
         disabled_reason="", disabled_by_staff=False, is_copyable=True, grace_hint="", grace_ends_at=None, grace_last_used_at=None,
     )  # fmt: skip
-    return {"card": card, "usages": {0: usage}}
+    return {"cards": [card], "usages": {0: usage}}
 
 
 class ExampleForm(forms.Form):
@@ -61,6 +62,6 @@ def styleguide(request: HttpRequest) -> HttpResponse:
         "page": Paginator(range(120), 50).get_page(2),
         "snippets": test_requests(settings.GATEWAY_URL, []),
         "key_id": EXAMPLE_ID,
-        "row": {"products": ["Map Display API", "Search API", "Routing API"], "shown_products": ["Map Display API"], "more_products": 2},
+        "row": Chips(("Map Display API", "Search API", "Routing API", "Traffic API")),
     } | example_card() | styleguide_chart.example()  # fmt: skip
     return render(request, "dashboard/styleguide.html", context)

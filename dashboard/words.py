@@ -46,6 +46,8 @@ def _written(day: dt.date, pattern: str, language: str) -> str:
 
 def number(value: int) -> str:
     """`1,234,567` or `1.234.567`."""
+    if -1000 < value < 1000:
+        return str(value)
     return _localised(f"{value:,}")
 
 
@@ -60,8 +62,15 @@ def percent(value: float, places: int = 0) -> str:
 
 
 def _localised(text: str) -> str:
+    signs = _signs(languages.current())
+    return text.translate(signs) if signs else text
+
+
+@lru_cache
+def _signs(language: str) -> dict[int, str]:
+    """Return what stands for comma and point; nothing where they stand for themselves."""
     thousand, point = get_format("THOUSAND_SEPARATOR"), get_format("DECIMAL_SEPARATOR")
-    return text if (thousand, point) == (",", ".") else text.translate({ord(","): thousand, ord("."): point})
+    return {} if (thousand, point) == (",", ".") else {ord(","): thousand, ord("."): point}
 
 
 NOUNS_ARE_CAPITAL: Final = frozenset({"de"})

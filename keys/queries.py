@@ -5,16 +5,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Self
 
-from django.contrib.postgres.fields import ArrayField
 from django.core.paginator import Page, Paginator
 from django.db.models import (
-    BigIntegerField,
-    BooleanField,
-    Count,
     Exists,
     F,
     Func,
-    JSONField,
     OuterRef,
     Q,
     QuerySet,
@@ -24,109 +19,27 @@ from django.db.models import (
 )
 from django.db.models.functions import TruncDate
 from django.utils import timezone
-from django.utils.translation import gettext_lazy as _
-from django.utils.translation import pgettext_lazy
 
 from accounts.models import AuditEvent, Organization, User
 from dashboard import public_ids
-from dashboard.words import Words
 from keys import ends
 from keys.models import ApiKey, KeyProduct, KeySecret, Product, QpsRequest
 from keys.models.key import UNDELETE
 
 PAGE_SIZE = 50
-SHOWN_PRODUCTS = SHOWN_DOMAINS = 3
 EXPIRES_SOON = dt.timedelta(days=14)
 UNUSED_AFTER = dt.timedelta(days=7)
-SORTS: dict[str, tuple[Words, list[Any]]] = {
-    "created": (_("Newest first"), ["-created_at", "-pk"]),
-    "name": (_("Name"), ["name", "pk"]),
-    "used": (_("Last used first"), [F("last_used_at").desc(nulls_last=True), "-pk"]),
-    "rotated": (_("Rotated longest ago"), [F("rotated_at").asc(nulls_first=True), "created_at", "pk"]),
-}
-GROUPS = {
-    "healthy": (pgettext_lazy("keys", "In use"), ("healthy",)),
-    "attention": (pgettext_lazy("keys", "Needs attention"), ("grace", "expiring", "expired")),
-    "disabled": (pgettext_lazy("keys", "Disabled"), ("disabled", "suspended")),
-    "unused": (pgettext_lazy("keys", "Unused"), ("unused",)),
-}
 
-
-@dataclass(frozen=True, slots=True)
-class KeyRow:
-    """One key as the list shows it."""
-
-    pk: int
-    public_id: str
-    name: str
-    hint: str
-    state: str
-    billing: str
-    products: tuple[str, ...]
-    domains: tuple[str, ...]
-    created_at: dt.datetime
-    rotated_at: dt.datetime | None
-    last_used_at: dt.datetime | None
-    expires_at: dt.datetime | None
-    disabled_at: dt.datetime | None
-    disabled_reason: str
-    disabled_by_staff: bool
-    is_copyable: bool
-    grace_hint: str
-    grace_ends_at: dt.datetime | None
-    grace_last_used_at: dt.datetime | None
-
-    @property
-    def shown_products(self) -> tuple[str, ...]:
-        """The first few; the rest is behind a button."""
-        return self.products[:SHOWN_PRODUCTS]
-
-    @property
-    def more_products(self) -> int:
-        """How many the list hides."""
-        return max(0, len(self.products) - SHOWN_PRODUCTS)
-
-    @property
-    def domain_words(self) -> str:
-        """The first few domains, and how many more there are."""
-        more = len(self.domains) - SHOWN_DOMAINS
-        return ", ".join(self.domains[:SHOWN_DOMAINS]) + (f" +{more}" if more > 0 else "")
-
-    @property
-    def is_for_any_domain(self) -> bool:
-        """Whether the key names no domains."""
-        return not self.domains
-
-    @property
-    def is_new(self) -> bool:
-        """Whether it waits for its first request."""
-        return self.state == "unused" and not self.last_used_at
-
-
-@dataclass(frozen=True, slots=True)
-class Group:
-    """A choice of states above the list."""
-
-    code: str
-    word: Words
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class KeyList:
-    """A page of keys and what narrows it."""
-
-    page: Page[Any]
-    rows: tuple[KeyRow, ...]
-    groups: tuple[Group, ...]
-    products: tuple[Product, ...]
-    sorts: tuple[tuple[str, Words], ...]
-    is_narrowed: bool
-
-    @property
-    def total(self) -> int:
-        """Keys of the organisation that pass search and product, in whatever state."""
-        return sum(group.count for group in self.groups)
+STATE = f"""CASE
+    WHEN EXISTS (SELECT FROM accounts_organization o WHERE o.id = keys_apikey.organization_id AND o.suspended_at IS NOT NULL)
+        THEN 'suspended'
+    WHEN keys_apikey.disabled_at IS NOT NULL THEN 'disabled'
+    WHEN keys_apikey.expires_at <= statement_timestamp() THEN 'expired'
+    WHEN EXISTS (SELECT FROM keys_keysecret s WHERE s.key_id = keys_apikey.id AND s.retired_at IS NULL AND s.expires_at > statement_timestamp())
+        THEN 'grace'
+    WHEN keys_apikey.expires_at <= statement_timestamp() + {EXPIRES_SOON.days} * interval '1 day' THEN 'expiring'
+    WHEN keys_apikey.last_used_at IS NULL OR keys_apikey.last_used_at < statement_timestamp() - {UNUSED_AFTER.days} * interval '1 day' THEN 'unused'
+    ELSE 'healthy' END"""  # noqa: S608 - two numbers of ours
 
 
 class OfKey(Func):
@@ -149,35 +62,7 @@ class OfKey(Func):
         return clone
 
 
-_STATE = OfKey(
-    """CASE
-    WHEN EXISTS (SELECT FROM accounts_organization o WHERE o.id = keys_apikey.organization_id AND o.suspended_at IS NOT NULL)
-        THEN 'suspended'
-    WHEN keys_apikey.disabled_at IS NOT NULL THEN 'disabled'
-    WHEN keys_apikey.expires_at <= statement_timestamp() THEN 'expired'
-    WHEN EXISTS (SELECT FROM keys_keysecret s WHERE s.key_id = keys_apikey.id AND s.retired_at IS NULL AND s.expires_at > statement_timestamp())
-        THEN 'grace'
-    WHEN keys_apikey.expires_at <= statement_timestamp() + %(soon)s * interval '1 day' THEN 'expiring'
-    WHEN keys_apikey.last_used_at IS NULL OR keys_apikey.last_used_at < statement_timestamp() - %(unused)s * interval '1 day' THEN 'unused'
-    ELSE 'healthy' END""",
-    soon=EXPIRES_SOON.days, unused=UNUSED_AFTER.days, output_field=TextField(),
-)  # fmt: skip
-_CURRENT = "FROM keys_keysecret s WHERE s.key_id = keys_apikey.id AND s.retired_at IS NULL AND s.expires_at IS NULL"
-_PARTS: dict[str, Any] = {
-    "hint": OfKey(f"(SELECT s.hint {_CURRENT})", output_field=TextField()),
-    "has_copy": OfKey(f"EXISTS (SELECT {_CURRENT} AND s.sealed IS NOT NULL)", output_field=BooleanField()),
-    "product_ids": OfKey(
-        """ARRAY(SELECT a.product_id FROM keys_keyproduct a JOIN keys_product p ON p.id = a.product_id
-        WHERE a.key_id = keys_apikey.id ORDER BY p.position, p.name)""",
-        output_field=ArrayField(BigIntegerField()),
-    ),
-    "grace": OfKey(
-        """(SELECT jsonb_build_object('hint', s.hint, 'ends_at', s.expires_at, 'last_used_at', s.last_used_at)
-        FROM keys_keysecret s WHERE s.key_id = keys_apikey.id AND s.retired_at IS NULL AND s.expires_at > statement_timestamp())""",
-        output_field=JSONField(),
-    ),
-    "shows_once": F("organization__shows_secrets_once"),
-}
+_STATE = OfKey(STATE, output_field=TextField())
 
 
 def with_state(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
@@ -185,59 +70,14 @@ def with_state(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
     return keys.annotate(state=_STATE)
 
 
-def key_list(
-    organization: Organization,
-    *,
-    query: str = "",
-    product: str = "",
-    group: str = "",
-    sort: str = "",
-    number: str = "1",
-) -> KeyList:
-    """Return one page of an organisation's keys. Four queries, however many keys there are."""
-    products = tuple(Product.objects.all())
-    narrowed = _narrow(organization.keys.kept(), query, product)
-    counts = dict(
-        with_state(narrowed).order_by().values("state").annotate(keys=Count("pk")).values_list("state", "keys")
-    )
-    found = with_state(narrowed)
-    size = sum(counts.values())
-    if group in GROUPS:
-        found = found.filter(state__in=GROUPS[group][1])
-        size = sum(counts.get(state, 0) for state in GROUPS[group][1])
-    order = SORTS.get(sort, SORTS["created"])[1]
-    paginator = Paginator(found.order_by(*order), PAGE_SIZE)
-    paginator.count = size  # counted already, by state
-    page = paginator.get_page(number)
-    names = {each.pk: each.name for each in products}
-    rows = tuple(_row(key, names) for key in _with_parts(page.object_list))  # type: ignore[arg-type]
-    groups = tuple(
-        Group(code, word, sum(counts.get(state, 0) for state in states)) for code, (word, states) in GROUPS.items()
-    )
-    return KeyList(
-        page=page,
-        rows=rows,
-        groups=groups,
-        products=products,
-        sorts=tuple((code, word) for code, (word, _) in SORTS.items()),
-        is_narrowed=bool(query or product or group),
-    )
-
-
 def find(organization: Organization, query: str, most: int) -> list[Any]:
     """Return the first keys with this in name, ID, hint or domain, with `state`, those used last first. One query."""
-    found = with_state(_narrow(organization.keys.kept(), query, "")).select_related("organization")
-    return list(found.order_by(*SORTS["used"][1])[:most])
+    found = with_state(narrow(organization.keys.kept(), query, "")).select_related("organization")
+    return list(found.order_by(F("last_used_at").desc(nulls_last=True), "-pk")[:most])
 
 
-def one_row(key: ApiKey) -> dict[str, Any]:
-    """Return one key as the list shows it: `row`, and `rows` with it alone."""
-    names = dict(Product.objects.values_list("pk", "name"))
-    row = _row(_with_parts(with_state(ApiKey.objects.filter(pk=key.pk))).get(), names)
-    return {"row": row, "rows": (row,)}
-
-
-def _narrow(keys: QuerySet[ApiKey], query: str, product: str) -> QuerySet[ApiKey]:
+def narrow(keys: QuerySet[ApiKey], query: str, product: str) -> QuerySet[ApiKey]:
+    """Return those with this in name, ID, hint or domain, and with this product, by its code."""
     if product:
         keys = keys.filter(Exists(KeyProduct.objects.filter(key=OuterRef("pk"), product__code=product)))
     query = query.strip()[:200]
@@ -252,40 +92,6 @@ def _narrow(keys: QuerySet[ApiKey], query: str, product: str) -> QuerySet[ApiKey
     elif len(query) >= 4:
         wanted |= Q(public_id__icontains=query)
     return keys.alias(domains_text=domain).filter(wanted)
-
-
-def _with_parts(keys: QuerySet[Any]) -> QuerySet[Any]:
-    """Add what a row needs from other tables, so that a page of keys is one query."""
-    return keys.annotate(**_PARTS)
-
-
-def _row(key: Any, names: dict[int, str]) -> KeyRow:
-    grace = key.grace or {}
-    return KeyRow(
-        pk=key.pk,
-        public_id=key.public_id,
-        name=key.name,
-        hint=key.hint,
-        state=key.state,
-        billing=key.get_billing_type_display(),
-        products=tuple(names[pk] for pk in key.product_ids),
-        domains=tuple(key.allowed_domains),
-        created_at=key.created_at,
-        rotated_at=key.rotated_at,
-        last_used_at=key.last_used_at,
-        expires_at=key.expires_at,
-        disabled_at=key.disabled_at,
-        disabled_reason=key.disabled_reason,
-        disabled_by_staff=key.disabled_by_staff,
-        is_copyable=key.has_copy and not key.shows_once,
-        grace_hint=grace.get("hint", ""),
-        grace_ends_at=_moment(grace.get("ends_at")),
-        grace_last_used_at=_moment(grace.get("last_used_at")),
-    )
-
-
-def _moment(text: str | None) -> dt.datetime | None:
-    return dt.datetime.fromisoformat(text) if text else None
 
 
 @dataclass(frozen=True, slots=True)

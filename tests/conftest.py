@@ -31,6 +31,7 @@ def _fast_passwords(django_db_setup):
 
     settings.PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
     settings.REGISTRATION_SECONDS = 0
+    settings.USAGE_REMEMBERED_SECONDS = 0  # tests write usage of last week between two looks at it
 
 
 @pytest.fixture(scope="session")

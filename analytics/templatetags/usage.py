@@ -1,13 +1,12 @@
 """Usage in other rooms' pages, and small words of the analytics pages.
 
-A list of keys (two queries for all of them; `keys` are things with the `pk` of a key, or one such thing):
+A list of keys, and one (two queries for all of them; `keys` are things with the `pk` of a key, or one such thing):
 
     {% load usage %}
-    {% usage_of keys as usages %}
-    {% for key in keys %}
-      {% usage_for usages key as usage %}         a KeyUsage
-      {% spark usage %}                           the sparkline: 28 pins of six hours
-    {% endfor %}
+    {% key_rows rows "keys/_row.html" %}          cards with their usage; `rows` are KeyRows
+    {% usage_of key as usages %}
+    {% usage_for usages key as usage %}           a KeyUsage
+    {% spark usage %}                             the sparkline: 28 pins of six hours
 
 `usage` has requests, refused, is_all_refused, uses_old_string, peak_qps, peak_product, peak_limit, is_over, state, sentence, and can
 be shown otherwise than by these tags. A key's last 24 hours, for confirmations (three queries; needs `key` in the context):
@@ -19,27 +18,26 @@ analytics is `{% url "analytics:usage" %}?key={{ key.public_id }}`.
 """
 
 import datetime as dt
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from typing import Any, Protocol
 from zoneinfo import ZoneInfo
 
 from django import template
-from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from analytics import key_states, key_usage, sentences, sizing, times
+from analytics import key_usage, sentences, sizing, times
 from analytics.callers import KINDS, CallerRow, Callers
 from analytics.failed import percent
 from analytics.filters import Filters
-from analytics.key_states import NEAR
+from analytics.key_cards import badges, draw, level, level_mark, peak, spark, total
 from analytics.key_usage import DayUsage, KeyUsage
 from analytics.models import ZoneChange
 from analytics.queries import Counts
 from analytics.report import Report
 from dashboard import words
-from dashboard.templatetags.ui import number, state
+from keys.listing import KeyRow
 from keys.models import ApiKey
 
 register = template.Library()
@@ -75,40 +73,30 @@ def usage_for(usages: dict[int, KeyUsage], key: Keyed) -> KeyUsage:
     return usages.get(key.pk, key_usage.NOTHING)
 
 
-@register.simple_tag
-def spark(usage: KeyUsage) -> SafeString:
-    """The sparkline of seven days: what came on an old string, what else passed, what was refused."""
-    drawn = usage.sketch
-    return format_html(
-        '<svg class="spark" data-state="{}" viewBox="0 0 {} 28" preserveAspectRatio="none" role="img" aria-label="{}">'
-        '<path class="ground" d="M0 27.5h{}"/><path class="old" d="{}"/><path d="{}"/><path class="refused" d="{}"/></svg>',
-        usage.state, drawn.width, usage.sentence, drawn.width, drawn.old, drawn.passed, drawn.refused,
-    )  # fmt: skip
-
-
-@register.simple_tag
-def peak_level(usage: KeyUsage) -> SafeString | str:
-    """The highest second of seven days beside its limit, marked where it is near or over it."""
-    if not usage.peak_qps:
-        return ""
-    of_limit, alone = gettext("Peak <b>%(peak)s</b> of %(limit)s QPS"), gettext("Peak <b>%(peak)s</b> QPS")
-    text = of_limit if usage.peak_limit else alone
-    return format_html(
-        '<span class="level"{} title="{}">{}</span>',
-        level_mark(usage.peak_qps, usage.peak_limit),
-        usage.peak_product,
-        SafeString(text % {"peak": number(usage.peak_qps), "limit": number(usage.peak_limit)}),
-    )
+@register.simple_tag(takes_context=True)
+def key_rows(
+    context: template.Context,
+    rows: Sequence[KeyRow],
+    template_name: str,
+    usages: dict[int, KeyUsage] | None = None,
+    *,
+    is_oob: bool = False,
+) -> SafeString:
+    """Rows of a list of keys, by the template of a card or of a line."""
+    return draw(context["request"], rows, template_name, usages, is_oob=is_oob)
 
 
 @register.simple_tag
 def key_states_of(recorded: str, usage: KeyUsage) -> SafeString:
-    """The badges of what a key is like, by the state of its record and its traffic, each with its reason."""
-    return format_html_join(
-        "",
-        '{}<span class="visually-hidden">{}</span>',
-        ((state(one.name, one.word, one.reason), one.reason) for one in key_states.states(recorded, usage.day)),
-    )
+    """The badges of what a key is like."""
+    return badges(recorded, usage)
+
+
+register.simple_tag(spark)
+register.simple_tag(total, name="usage_total")
+register.simple_tag(peak, name="peak_level")
+register.simple_tag(level)
+register.filter(level_mark)
 
 
 @register.simple_tag(takes_context=True)
@@ -121,14 +109,6 @@ def usage_of_day(context: template.Context, key: Keyed) -> DayUsage:
 def fits_of(key: ApiKey) -> list[sizing.Fit]:
     """How the QPS limits of a key fit its measured peaks."""
     return sizing.fits_of(key)
-
-
-@register.filter
-def level_mark(peak: int, limit: int | None) -> SafeString:
-    """The attribute of a `.level`: near its limit, over it, or nothing."""
-    if not limit or peak < limit * NEAR:
-        return SafeString("")
-    return SafeString(" data-over" if peak > limit else " data-near")
 
 
 # For the analytics pages ----------------------------------------------------------------------------------------------

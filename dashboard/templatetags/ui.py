@@ -1,7 +1,6 @@
 """What every template may use: icons, marks, moments, numbers, addresses."""
 
 import datetime as dt
-from collections.abc import Hashable
 from functools import cache
 from typing import Any
 
@@ -10,14 +9,12 @@ from django.conf import settings
 from django.contrib.humanize.templatetags.humanize import intcomma
 from django.http import HttpRequest
 from django.templatetags.static import static
-from django.utils import timezone
-from django.utils.formats import get_format
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
-from django.utils.translation import gettext, pgettext, pgettext_lazy
-from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
 
-from dashboard import brand, htmx, languages, script_words, stamps, words
+from dashboard import brand, htmx, languages, script_words, words
+from dashboard.moments import Clock
 
 register = template.Library()
 
@@ -36,8 +33,6 @@ STATE_WORDS = {
     "current": pgettext_lazy("state", "Current"),
     "retired": pgettext_lazy("state", "Retired"),
 }
-_NEAR = {0: _("Today, %(time)s"), 1: _("Yesterday, %(time)s"), -1: _("Tomorrow, %(time)s")}
-_SAID = {0: _("today, %(time)s"), 1: _("yesterday, %(time)s"), -1: _("tomorrow, %(time)s")}
 STATE_MARKS = {"expired": "disabled", "suspended": "disabled", "deleted": "retired"}
 
 
@@ -105,15 +100,11 @@ def state(name: str, word: str = "", title: str = "") -> SafeString:
     )
 
 
-@register.simple_tag(takes_context=True)
-def stamp(context: template.Context, template_name: str, *shape: Hashable, **texts: Any) -> SafeString:
-    """Include a part of a row that differs from other rows' only by these texts: rendered once per page and shape (see stamps.py)."""
-    return stamps.fill(context, template_name, shape, texts)
-
-
 @register.filter
 def number(value: float | None) -> str:
     """A count with thousands parted."""
+    if type(value) is int:
+        return words.number(value)  # the same, in a tenth of the time
     return "" if value is None else intcomma(value)
 
 
@@ -149,59 +140,13 @@ def moment(context: template.Context, value: dt.datetime | None, style: str = "d
     `ago` (4 s ago, later as `day`), `clock` (to the tenth of a second, without the day), `end` (the last day of what ends at
     midnight, else the day and the time).
     """
-    if value is None:
-        return pgettext("inside a sentence", "never") if style == "said" else gettext("Never")
-    organization = context.get("organization")
-    local = value.astimezone(organization.zone if organization else dt.UTC)
-    now = timezone.now().astimezone(local.tzinfo)
-    shown = {"day": _day, "said": _said, "full": _full, "ago": _ago, "clock": _clock, "end": _end}[style](local, now)
-    ago = " data-ago" if style == "ago" else ""
-    return SafeString(  # a date and our own words, nothing to escape; a list has hundreds
-        f'<time datetime="{value.isoformat(timespec="seconds")}" title="{_full(local, now)}"{ago}>{shown}</time>'
-    )
-
-
-def _full(local: dt.datetime, now: dt.datetime) -> str:
-    return gettext("%(date)s at %(time)s") % {"date": words.date(local), "time": f"{local:%H:%M:%S}"}
-
-
-def _day(local: dt.datetime, now: dt.datetime) -> str:
-    return _near(local, now) or words.date(local, words.SHORT_DATE)
-
-
-def _near(local: dt.datetime, now: dt.datetime, *, is_inside: bool = False) -> str:
-    """Name today, yesterday and tomorrow; inside a sentence some languages write them otherwise than at its beginning."""
-    days = (now.date() - local.date()).days
-    said = (_SAID if is_inside else _NEAR).get(days)
-    return str(said) % {"time": f"{local:%H:%M}"} if said else ""
-
-
-def _clock(local: dt.datetime, now: dt.datetime) -> str:
-    return f"{local:%H:%M:%S}{get_format('DECIMAL_SEPARATOR')}{local.microsecond // 100_000}"
-
-
-def _end(local: dt.datetime, now: dt.datetime) -> str:
-    if local.time() == dt.time():
-        return words.date(local - dt.timedelta(days=1))
-    return gettext("%(date)s, %(time)s") % {"date": words.date(local), "time": f"{local:%H:%M}"}
-
-
-def _said(local: dt.datetime, now: dt.datetime) -> str:
-    return _near(local, now, is_inside=True) or words.date(local, words.SHORT_DATE)
-
-
-def _ago(local: dt.datetime, now: dt.datetime) -> str:
-    seconds = int((now - local).total_seconds())
-    return (seconds >= 0 and words.ago(seconds)) or _day(local, now)
+    return Clock.of(context.get("organization")).show(value, style)
 
 
 @register.simple_tag(takes_context=True)
-def countdown(context: template.Context, until: dt.datetime) -> SafeString:
+def countdown(context: template.Context, until: dt.datetime) -> SafeString | str:
     """The time that is left, which a script counts down: 21:14:36."""
-    left = max(0, int((until - timezone.now()).total_seconds()))
-    return format_html(
-        '<time datetime="{}" data-countdown>{}</time>', until.isoformat(timespec="seconds"), words.duration(left)
-    )
+    return Clock.of(context.get("organization")).countdown(until)
 
 
 @register.simple_tag(takes_context=True)

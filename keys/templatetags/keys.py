@@ -1,4 +1,4 @@
-"""What templates about keys may use: code with its placeholder marked."""
+"""What templates about keys may use: code with its placeholder marked, and what deviates about a key."""
 
 from typing import Any
 
@@ -6,6 +6,8 @@ from django import template
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
+from keys import rows
+from keys.listing import KeyRow
 from keys.snippets import PLACEHOLDER
 
 register = template.Library()
@@ -15,3 +17,9 @@ register = template.Library()
 def mark_placeholder(code: Any) -> SafeString:
     """Code with the place of the key marked. The code is escaped first; only `<mark>` is added."""
     return mark_safe(conditional_escape(code).replace(PLACEHOLDER, f"<mark>{PLACEHOLDER}</mark>"))  # noqa: S308
+
+
+@register.simple_tag(takes_context=True)
+def key_notice(context: template.Context, row: KeyRow) -> SafeString:
+    """What deviates about a key, and what to do."""
+    return rows.notice(row, rows.Reader(context["request"]))

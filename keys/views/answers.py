@@ -13,7 +13,7 @@ from django.utils.translation import gettext
 from accounts.requests import MemberRequest, PersonRequest
 from dashboard import htmx, preferences
 from dashboard.preferences import Layout
-from keys import queries, receipts
+from keys import listing, receipts
 from keys.forms import ActionForm
 from keys.models import ApiKey, Submission
 from keys.refusals import Refusal, StaleVersion
@@ -70,11 +70,11 @@ def changed(request: MemberRequest, key: ApiKey, message: str, *, receipt: str =
         messages.success(request, message)
         page = reverse("keys:detail", args=[key.public_id])
         return redirect(f"{page}?receipt={receipt}" if receipt else page)
-    context = queries.one_row(key) | receipts.shown(key, receipt)
+    context = listing.one_row(key) | (receipts.shown(key, receipt) if receipt else {})
     if preferences.layout(request) is Layout.TABLE:
         response = htmx.swap(render(request, "keys/deleted.html", context), "#key-list", "none")
         return htmx.announce(response, message, **{"close-dialog": True, "keys-changed": True})
-    response = render(request, "keys/changed.html" if receipt else "keys/_row.html", context)
+    response = render(request, "keys/changed.html", context)
     return htmx.announce(htmx.swap(response, f"#{key.public_id}"), message, **{"close-dialog": True})
 
 

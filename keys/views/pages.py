@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest
 from dashboard import htmx, preferences
-from keys import ends, queries, receipts, tokens
+from keys import ends, listing, queries, receipts, tokens
 from keys.pasted import holds_key
 from keys.snippets import test_requests
 from keys.views.answers import own_key
@@ -25,16 +25,17 @@ def key_list(request: MemberRequest) -> HttpResponse:
         text = gettext("You searched for a whole key. Search for its hint or ID instead, and keep the key secret.")
         messages.warning(request, text)
         return redirect(f"{request.path}?q={tokens.hint(pasted)}")
-    found = queries.key_list(
+    chosen = {name: request.GET.get(name, "") for name in ("state", "product", "sort")}
+    found = listing.key_list(
         request.organization,
         query=query,
-        product=request.GET.get("product", ""),
-        group=request.GET.get("state", ""),
-        sort=request.GET.get("sort", ""),
+        product=chosen["product"],
+        group=chosen["state"],
+        sort=chosen["sort"],
         number=request.GET.get("page", "1"),
     )
     layout = preferences.layout(request)
-    context = {"tab": "keys", "found": found, "query": query, "layout": layout}
+    context = {"tab": "keys", "found": found, "query": query, "chosen": chosen, "layout": layout}
     if (public_id := request.GET.get("deleted")) and (
         key := request.organization.keys.filter(public_id=public_id).first()
     ):
@@ -51,7 +52,7 @@ def detail(request: MemberRequest, public_id: str) -> HttpResponse:
     context = {
         "tab": "keys",
         "key": key,
-        **queries.one_row(key),
+        **listing.one_row(key),
         "secrets": key.secrets.select_related("created_by"),
         "limits": queries.limits(key),
         "events": queries.history(key),

@@ -7,7 +7,7 @@ from django.http import HttpResponse
 from accounts.models import AuditEvent
 from accounts.requests import MemberRequest
 from dashboard import htmx
-from keys import queries
+from keys import listing
 from keys.snippets import test_requests
 from keys.views.answers import own_key
 
@@ -21,7 +21,7 @@ def start(request: MemberRequest, public_id: str) -> HttpResponse:
     context = {
         "tab": "keys",
         "key": key,
-        **queries.one_row(key),
+        **listing.one_row(key),
         "was_copied": AuditEvent.objects.filter(target_id=key.public_id, verb="key.copied").exists(),
         "snippets": test_requests(settings.GATEWAY_URL, key.allowed_domains),
         "gateway_origin": settings.GATEWAY_ORIGIN,

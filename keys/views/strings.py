@@ -13,7 +13,7 @@ from accounts.requests import MemberRequest
 from accounts.signin.recent import ask_again, page_of
 from dashboard import htmx, preferences
 from dashboard.preferences import Layout
-from keys import queries, receipts
+from keys import listing, queries, receipts
 from keys.forms import DELAYS_HOURS, ActionForm, ConfirmForm, ExtendForm, RotateForm
 from keys.models import ApiKey
 from keys.refusals import Refusal, TooManyReveals
@@ -100,7 +100,7 @@ def _rotated(request: MemberRequest, key: ApiKey) -> HttpResponse:
     is_in_table = is_in_list and preferences.layout(request) is Layout.TABLE
     context = {
         "key": key,
-        **queries.one_row(key),
+        **listing.one_row(key),
         "in_list": is_in_list and not is_in_table,
         "string": "" if key.current_secret.sealed else key.new_string,
         "tab": "keys",

@@ -3,11 +3,12 @@
 import datetime as dt
 
 import pytest
+import time_machine
 from django.template import Context, Template
 from django.utils import timezone
 from lxml import html
 
-from analytics import key_usage
+from analytics import key_pins, key_usage
 from analytics.models import RequestRecord
 from analytics.reasons import REFUSALS, explain
 from gateway import outcomes
@@ -31,6 +32,55 @@ def test_a_list_of_fifty_keys_needs_two_queries(cast, django_assert_num_queries)
     assert {(usage.peak_qps, usage.peak_product, usage.peak_limit) for usage in usages.values()} == {
         (4, "Search API", 5)
     }
+
+
+@pytest.fixture
+def remembering(settings, monkeypatch):
+    monkeypatch.setattr(key_pins, "_remembered", {})  # keys of other tests have the same numbers
+    settings.USAGE_REMEMBERED_SECONDS = 60
+
+
+def test_finished_hours_are_counted_once_a_minute_and_the_last_ones_always(
+    cast, remembering, django_assert_num_queries
+):
+    now = timezone.now()
+    with time_machine.travel(now, tick=False):
+        record(cast.key, "search", now - 3 * DAY, 100, peak=4)
+        assert usage_of(cast, cast.key).requests == 100
+        record(cast.key, "search", now - 3 * DAY, 1000)
+        record(cast.key, "search", now, 7, s429_over_qps=2, s500_ok=1, peak=9)
+        with django_assert_num_queries(1):
+            usage = usage_of(cast, cast.key)
+        assert (usage.requests, usage.refused, usage.peak_qps, usage.day.requests) == (107, 2, 9, 7)
+    with time_machine.travel(now + dt.timedelta(seconds=61), tick=False):
+        assert usage_of(cast, cast.key).requests == 1107
+
+
+def test_a_rotation_counts_what_came_on_the_old_string_at_once(cast, remembering):
+    now = timezone.now()
+    record(cast.key, "search", now - 30 * HOUR, 50)
+    assert not usage_of(cast, cast.key).uses_old_string
+    cast.key.rotate(by=cast.ada, version=cast.key.version, delay=DAY, at=now - 20 * HOUR)
+    record(cast.key, "search", now - 15 * HOUR, 7, string=1)
+    record(cast.key, "search", now, 3, string=1)
+    usage = usage_of(cast, cast.key)
+    assert (usage.uses_old_string, usage.requests) == (True, 60)
+    assert usage.sketch.old.count("M") == 2
+
+
+def test_a_new_limit_is_held_against_peaks_that_are_remembered(cast, remembering):
+    record(cast.key, "search", timezone.now() - 3 * DAY, 10, peak=6)
+    assert usage_of(cast, cast.key).is_over
+    cast.key.key_products.filter(product__code="search").update(qps_limit=50)
+    usage = usage_of(cast, cast.key)
+    assert (usage.peak_qps, usage.peak_limit, usage.is_over) == (6, 50, False)
+
+
+def test_requests_of_a_product_that_was_taken_away_count_but_have_no_limit(cast):
+    record(cast.key, "search", timezone.now(), 10, peak=6)
+    cast.key.key_products.filter(product__code="search").delete()
+    usage = usage_of(cast, cast.key)
+    assert (usage.requests, usage.day.requests, usage.peak_qps, usage.peak_limit) == (10, 10, 0, None)
 
 
 def test_only_what_the_gateway_refused_counts_as_refused(cast):

@@ -1,11 +1,13 @@
 """The file behind the matrix: what it may say, and what stops the start."""
 
+from types import SimpleNamespace
+
 import pytest
 from django.urls import path
 
-from accounts import checks, roles
+from accounts import access, checks, roles
 from accounts.management.commands.write_roles import PAGE, page
-from accounts.roles import MatrixError, read
+from accounts.roles import MatrixError, Member, read
 
 
 def test_the_page_of_the_docs_says_what_the_matrix_says():
@@ -57,3 +59,15 @@ def test_head_is_a_get():
     (route,) = read('["a"]\nabout = "A"\nGET = ["anyone"]').routes
     assert route.roles("HEAD") == route.roles("GET") == {"anyone"}
     assert route.roles("POST") is None
+
+
+def test_a_role_alone_may_what_its_members_may(cast):
+    people = {"owner": cast.ada, "developer": cast.ben, "viewer": cast.vera}
+    for role, person in people.items():
+        request = SimpleNamespace(user=person, membership=SimpleNamespace(role=role))
+        for route in roles.matrix().routes:
+            if route.is_for_members:
+                assert Member(role).may(route.name) == access.may(request, route.name), (role, route.name)
+                assert Member(role).may(route.name, "GET") == access.may(request, route.name, "GET"), (role, route.name)
+    with pytest.raises(KeyError):
+        Member("owner").may("keys:nothing")

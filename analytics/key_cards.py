@@ -1,0 +1,134 @@
+"""Keys as lists show them, with their usage: values are worked out once per key, and templates of keys are filled in with them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from html import escape
+from typing import Any
+
+from django.utils.safestring import SafeString
+from django.utils.translation import gettext, ngettext
+
+from analytics import key_states, key_usage
+from analytics.key_states import NEAR
+from analytics.key_usage import KeyUsage
+from dashboard import languages, words
+from dashboard.templatetags.ui import state
+from keys import rows
+from keys.listing import KeyRow
+
+
+@dataclass(frozen=True, slots=True)
+class UsageShape:
+    """What templates look at of a key's usage."""
+
+    has_requests: bool
+    has_peak: bool
+
+
+def draw(
+    request: Any,
+    found: Sequence[KeyRow],
+    template_name: str,
+    usages: dict[int, KeyUsage] | None = None,
+    *,
+    is_oob: bool = False,
+) -> SafeString:
+    """Return rows of keys by a template of `keys`, with usages that are read here unless they are given. Two queries."""
+    if usages is None:
+        usages = key_usage.of_keys([row.pk for row in found], request.organization)
+    reader = rows.Reader(request)
+    fill = _line if template_name == "keys/_line.html" else _card
+    drawn = []
+    for row in found:
+        usage = usages.get(row.pk, key_usage.NOTHING)
+        about = {
+            **reader.about,
+            "row": rows.shape(row),
+            "usage": UsageShape(usage.requests > 0, usage.peak_qps > 0),
+            "is_oob": is_oob,
+        }
+        texts = rows.texts(row, reader)
+        texts["states"] = badges(row.state, usage, reader.clock.language)
+        texts["spark"] = spark(usage)
+        fill(row, usage, reader, texts)
+        drawn.append(reader.stamps.fill(template_name, about, texts))
+    return SafeString("".join(drawn))
+
+
+def _card(row: KeyRow, usage: KeyUsage, reader: rows.Reader, texts: dict[str, str]) -> None:
+    texts["products"] = rows.chips(row, reader)
+    texts["total"] = total(usage)
+    texts["peak"] = peak(usage)
+    texts["deviation"] = rows.notice(row, reader)
+
+
+def _line(row: KeyRow, usage: KeyUsage, reader: rows.Reader, texts: dict[str, str]) -> None:
+    more = len(row.products) - 1
+    texts["first_product"] = row.products[0] if row.products else ""
+    texts["more_products"] = f"+{more}" if more > 0 else ""
+    texts["requests"] = words.number(usage.requests)
+    texts["peak"] = level(usage.peak_qps, usage.peak_limit)
+
+
+# Parts of a row, which pages of one key show too; the look of each is in one place. ------------------------------------
+def spark(usage: KeyUsage) -> SafeString:
+    """Return the sparkline of seven days: what came on an old string, what else passed, what was refused."""
+    drawn = usage.sketch
+    return SafeString(  # geometry, and a sentence of ours
+        f'<svg class="spark" data-state="{usage.state}" viewBox="0 0 {drawn.width} 28" preserveAspectRatio="none" role="img" '
+        f'aria-label="{usage.sentence}"><path class="ground" d="M0 27.5h{drawn.width}"/><path class="old" d="{drawn.old}"/>'
+        f'<path d="{drawn.passed}"/><path class="refused" d="{drawn.refused}"/></svg>'
+    )
+
+
+def total(usage: KeyUsage) -> SafeString:
+    """Return how many requests there were in seven days."""
+    if not usage.requests:
+        return SafeString(gettext("No requests"))
+    if usage.is_all_refused:
+        return SafeString(gettext("<b>%(count)s</b> refused") % {"count": words.number(usage.refused)})
+    text = ngettext("<b>%(shown)s</b> request", "<b>%(shown)s</b> requests", usage.requests)
+    return SafeString(text % {"shown": words.number(usage.requests)})
+
+
+def peak(usage: KeyUsage) -> SafeString:
+    """Return the highest second of seven days beside its limit, marked where it is near or over it."""
+    if not usage.peak_qps:
+        return SafeString("")
+    text = gettext("Peak <b>%(peak)s</b> of %(limit)s QPS") if usage.peak_limit else gettext("Peak <b>%(peak)s</b> QPS")
+    text %= {"peak": words.number(usage.peak_qps), "limit": words.number(usage.peak_limit or 0)}
+    mark = level_mark(usage.peak_qps, usage.peak_limit)
+    return SafeString(f'<span class="level"{mark} title="{escape(usage.peak_product)}">{text}</span>')
+
+
+def level(highest: int, limit: int | None) -> SafeString:
+    """Return a peak beside its limit, as tables have it."""
+    of_limit = gettext("of %(limit)s") % {"limit": words.number(limit)} if limit else ""
+    return SafeString(
+        f'<span class="level"{level_mark(highest, limit)}><b>{words.number(highest)}</b> {of_limit}'.rstrip()
+        + "</span>"
+    )
+
+
+def level_mark(highest: int, limit: int | None) -> SafeString:
+    """Return the attribute of a `.level`: near its limit, over it, or nothing."""
+    if not limit or highest < limit * NEAR:
+        return SafeString("")
+    return SafeString(" data-over" if highest > limit else " data-near")
+
+
+def badges(recorded: str, usage: KeyUsage, language: str = "") -> SafeString:
+    """Return the badges of what a key is like, by the state of its record and its traffic, each with its reason."""
+    language = language or languages.current()
+    drawn = []
+    for one in key_states.states(recorded, usage.day):
+        reason = escape(one.reason)
+        drawn.append(_badge(one.name, one.word, language).replace("%", reason))
+    return SafeString("".join(drawn))
+
+
+@lru_cache(maxsize=256)
+def _badge(name: str, word: str, language: str) -> str:
+    """Return a badge with % where its reason stands."""
+    return f'{state(name, word, "%")}<span class="visually-hidden">%</span>'

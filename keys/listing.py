@@ -1,0 +1,210 @@
+"""The list of keys: which there are, narrowed, and what a row shows of each; SQL, since a page of fifty is asked for all the time."""
+
+import datetime as dt
+from dataclasses import dataclass
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db import connection
+from django.db.models import QuerySet
+from django.utils.translation import gettext_lazy as _
+from django.utils.translation import pgettext_lazy
+
+from accounts.models import Organization
+from dashboard.statements import Statement
+from dashboard.words import Words
+from keys.models import ApiKey, BillingType
+from keys.queries import PAGE_SIZE, STATE, narrow
+
+SHOWN_DOMAINS = 3
+SORTS: dict[str, tuple[Words, str]] = {
+    "created": (_("Newest first"), "created_at DESC, id DESC"),
+    "name": (_("Name"), "name, id"),
+    "used": (_("Last used first"), "last_used_at DESC NULLS LAST, id DESC"),
+    "rotated": (_("Rotated longest ago"), "rotated_at ASC NULLS FIRST, created_at, id"),
+}
+GROUPS = {
+    "healthy": (pgettext_lazy("keys", "In use"), ("healthy",)),
+    "attention": (pgettext_lazy("keys", "Needs attention"), ("grace", "expiring", "expired")),
+    "disabled": (pgettext_lazy("keys", "Disabled"), ("disabled", "suspended")),
+    "unused": (pgettext_lazy("keys", "Unused"), ("unused",)),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRow:
+    """One key as the list shows it."""
+
+    pk: int
+    public_id: str
+    name: str
+    hint: str
+    state: str
+    billing: str
+    products: tuple[str, ...]
+    domains: tuple[str, ...]
+    created_at: dt.datetime
+    rotated_at: dt.datetime | None
+    last_used_at: dt.datetime | None
+    expires_at: dt.datetime | None
+    disabled_at: dt.datetime | None
+    disabled_reason: str
+    disabled_by_staff: bool
+    is_copyable: bool
+    grace_hint: str
+    grace_ends_at: dt.datetime | None
+    grace_last_used_at: dt.datetime | None
+
+    @property
+    def domain_words(self) -> str:
+        """The first few domains, and how many more there are."""
+        more = len(self.domains) - SHOWN_DOMAINS
+        return ", ".join(self.domains[:SHOWN_DOMAINS]) + (f" +{more}" if more > 0 else "")
+
+    @property
+    def is_for_any_domain(self) -> bool:
+        """Whether the key names no domains."""
+        return not self.domains
+
+    @property
+    def is_disabled(self) -> bool:
+        """Whether its owner or the provider has disabled it, whatever else holds."""
+        return self.disabled_at is not None
+
+    @property
+    def is_new(self) -> bool:
+        """Whether it waits for its first request."""
+        return self.state == "unused" and not self.last_used_at
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """A choice of states above the list."""
+
+    code: str
+    word: Words
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Choice:
+    """A product above the list."""
+
+    code: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyList:
+    """A page of keys and what narrows it."""
+
+    page: Page[int]
+    rows: tuple[KeyRow, ...]
+    groups: tuple[Group, ...]
+    products: tuple[Choice, ...]
+    sorts: tuple[tuple[str, Words], ...]
+    is_narrowed: bool
+
+    @property
+    def total(self) -> int:
+        """Keys of the organisation that pass search and product, in whatever state."""
+        return sum(group.count for group in self.groups)
+
+
+def key_list(
+    organization: Organization,
+    *,
+    query: str = "",
+    product: str = "",
+    group: str = "",
+    sort: str = "",
+    number: str = "1",
+) -> KeyList:
+    """Return one page of an organisation's keys. Three queries, however many keys there are."""
+    is_narrowed = bool(query or product)
+    narrowed = _sql(narrow(organization.keys.kept(), query, product)) if is_narrowed else _KEPT.of(organization.pk)
+    products = _all(_PRODUCTS)
+    counts = dict(_all(_COUNTS.replace("NARROWED", narrowed[0]), narrowed[1]))
+    states = GROUPS[group][1] if group in GROUPS else None
+    size = sum(counts.get(state, 0) for state in states or counts)
+    page = Paginator(range(size), PAGE_SIZE).get_page(number)
+    groups = tuple(
+        Group(code, word, sum(counts.get(state, 0) for state in held)) for code, (word, held) in GROUPS.items()
+    )
+    return KeyList(
+        page=page,
+        rows=_rows(narrowed, products, states, SORTS.get(sort, SORTS["created"])[1], page) if page.object_list else (),
+        groups=groups,
+        products=tuple(Choice(code, name) for _, code, name in products),
+        sorts=tuple((code, word) for code, (word, _) in SORTS.items()),
+        is_narrowed=is_narrowed or bool(group),
+    )
+
+
+def one_row(key: ApiKey) -> dict[str, Any]:
+    """Return one key as the list shows it: `row`, and `rows` with it alone. Two queries."""
+    one = _sql(ApiKey.objects.filter(pk=key.pk))
+    (row,) = _rows(one, _all(_PRODUCTS), None, "id", Paginator([0], 1).page(1))
+    return {"row": row, "rows": (row,)}
+
+
+_COLUMNS = (
+    "id", "public_id", "organization_id", "name", "billing_type", "allowed_domains", "created_at", "rotated_at", "last_used_at",
+    "expires_at", "disabled_at", "disabled_reason", "disabled_by_staff",
+)  # fmt: skip
+_PRODUCTS = "SELECT id, code, name FROM keys_product ORDER BY position, name"
+_COUNTS = f"SELECT state, count(*) FROM (SELECT {STATE} AS state FROM (NARROWED) AS keys_apikey) AS keys GROUP BY state"  # noqa: S608 - constants
+
+# First the page of keys, then what rows need from other tables, so that this is looked for fifty times at most.
+_ROWS = f"""
+SELECT key.id, key.public_id, key.name, current.hint, key.state, key.billing_type,
+    ARRAY(SELECT held.product_id FROM keys_keyproduct AS held WHERE held.key_id = key.id),
+    key.allowed_domains, key.created_at, key.rotated_at, key.last_used_at, key.expires_at, key.disabled_at, key.disabled_reason,
+    key.disabled_by_staff, current.sealed IS NOT NULL AND NOT organization.shows_secrets_once,
+    coalesce(old.hint, ''), old.expires_at, old.last_used_at
+FROM (
+    SELECT * FROM (SELECT keys_apikey.*, {STATE} AS state FROM (NARROWED) AS keys_apikey) AS keys
+    WHERE %s::text[] IS NULL OR state = ANY(%s) ORDER BY SORTED LIMIT %s OFFSET %s
+) AS key
+JOIN accounts_organization AS organization ON organization.id = key.organization_id
+LEFT JOIN keys_keysecret AS current ON current.key_id = key.id AND current.retired_at IS NULL AND current.expires_at IS NULL
+LEFT JOIN keys_keysecret AS old ON old.key_id = key.id AND old.retired_at IS NULL AND old.expires_at > statement_timestamp()
+ORDER BY SORTED
+"""  # noqa: S608 - put together from constants of this module
+
+
+def _sql(keys: QuerySet[ApiKey]) -> tuple[str, tuple[Any, ...]]:
+    """Return a statement for keys and its parameters, to be read from by another."""
+    statement, parameters = keys.order_by().values_list(*_COLUMNS).query.sql_with_params()
+    return statement, tuple(parameters)
+
+
+_KEPT = Statement(lambda pk: Organization(pk=pk).keys.kept().order_by().values_list(*_COLUMNS))
+
+
+def _all(statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
+    with connection.cursor() as cursor:
+        cursor.execute(statement, parameters)
+        return cursor.fetchall()
+
+
+def _rows(
+    narrowed: tuple[str, tuple[Any, ...]],
+    products: list[tuple[Any, ...]],
+    states: tuple[str, ...] | None,
+    order: str,
+    page: Page[int],
+) -> tuple[KeyRow, ...]:
+    """Return a page's rows. `states` None: of every state."""
+    statement, parameters = narrowed
+    wanted = list(states) if states is not None else None
+    sorted_by = ", ".join(f"key.{part}" for part in order.split(", "))
+    head, _, tail = _ROWS.rpartition("SORTED")
+    whole = f"{head.replace('SORTED', order)}{sorted_by}{tail}".replace("NARROWED", statement)
+    window = (wanted, wanted, page.paginator.per_page, page.start_index() - 1)
+    names = [(pk, name) for pk, _, name in products]
+    labels = {code: str(label) for code, label in BillingType.choices}
+    return tuple(
+        KeyRow(*(*row[:5], labels[row[5]], tuple(name for pk, name in names if pk in row[6]), tuple(row[7]), *row[8:]))
+        for row in _all(whole, (*parameters, *window))
+    )

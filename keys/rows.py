@@ -1,0 +1,150 @@
+"""A key as lists show it, for templates that are filled in (dashboard/stamps.py): what their tags look at, and the texts.
+
+What is known of its usage comes from `analytics.key_cards`, which puts rows together.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Final
+
+from django.conf import settings
+from django.middleware.csrf import get_token
+from django.utils.safestring import SafeString
+
+from accounts.roles import Member
+from dashboard.moments import Clock
+from dashboard.stamps import Stamps
+from keys.listing import KeyRow
+
+SHOWN_PRODUCTS: Final = 3
+
+
+@dataclass(frozen=True, slots=True)
+class Customer:
+    """What rows look at of the organisation."""
+
+    is_enterprise: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Shape:
+    """What templates of a key's row and of its menu look at."""
+
+    state: str
+    is_copyable: bool
+    is_disabled: bool
+    disabled_by_staff: bool
+    is_for_any_domain: bool
+    is_new: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Chips:
+    """The products of a key, the first few of them shown."""
+
+    products: tuple[str, ...]
+
+    @property
+    def shown_products(self) -> tuple[str, ...]:
+        """The first few; the rest is behind a button."""
+        return self.products[:SHOWN_PRODUCTS]
+
+    @property
+    def more_products(self) -> int:
+        """How many are behind the button."""
+        return max(0, len(self.products) - SHOWN_PRODUCTS)
+
+
+@dataclass(frozen=True, slots=True)
+class Deviation:
+    """What deviates about a key, in one word, and of what more can be said."""
+
+    kind: str
+    has_reason: bool = False
+    is_old_string_used: bool = False
+
+
+class Reader:
+    """Who reads a page of keys, asked once for all of its rows: the role, the organisation, the time, the form's token."""
+
+    def __init__(self, request: Any) -> None:
+        membership = request.membership
+        self.organization = request.organization
+        self.clock = Clock.of(self.organization)
+        self.stamps = Stamps(self.clock.language)
+        self.csrf_token = get_token(request)
+        self.about = {
+            "request": Member(membership.role if membership else ""),
+            "organization": Customer(bool(self.organization and self.organization.is_enterprise)),
+        }
+
+
+def shape(row: KeyRow) -> Shape:
+    """Return what tags look at."""
+    return Shape(
+        row.state,
+        row.is_copyable,
+        row.is_disabled,
+        row.disabled_by_staff,
+        row.is_for_any_domain,
+        row.is_new,
+    )
+
+
+def texts(row: KeyRow, reader: Reader) -> dict[str, str]:
+    """Return the texts that cards and lines of a table have in common."""
+    show = reader.clock.show
+    return {
+        "key_id": row.public_id,
+        "name": row.name,
+        "hint": row.hint,
+        "csrf_token": reader.csrf_token,
+        "billing": row.billing,
+        "domains": row.domain_words,
+        "created": show(row.created_at),
+        "rotated": show(row.rotated_at),
+        "last_used": show(row.last_used_at, "ago"),
+    }
+
+
+def chips(row: KeyRow, reader: Reader) -> SafeString:
+    """Return the products."""
+    about, texts = {"row": Chips(row.products)}, {"key_id": row.public_id}
+    return reader.stamps.fill("components/_products.html", about, texts)
+
+
+def deviation(row: KeyRow, organization: Any) -> Deviation | None:
+    """Return what the notice below a key is about; None where nothing is to be said."""
+    if organization is not None and organization.suspended_at:
+        return Deviation("suspended", bool(organization.suspended_reason))
+    if row.state == "disabled":
+        kind = "barred" if row.disabled_by_staff else "disabled"
+        return Deviation(kind, bool(row.disabled_reason))
+    if row.state == "expired":
+        return Deviation("expired")
+    if row.grace_ends_at:
+        return Deviation("grace", is_old_string_used=row.grace_last_used_at is not None)
+    if row.state == "expiring":
+        return Deviation("expiring")
+    return Deviation("new") if row.is_new else None
+
+
+def notice(row: KeyRow, reader: Reader) -> SafeString:
+    """Return what deviates about a key, and what to do; empty where nothing does."""
+    found = deviation(row, reader.organization)
+    if found is None:
+        return SafeString("")
+    show, organization = reader.clock.show, reader.organization
+    texts = {
+        "key_id": row.public_id,
+        "name": row.name,
+        "organization_name": str(organization or ""),
+        "support_email": settings.SUPPORT_EMAIL,
+        "reason": organization.suspended_reason if found.kind == "suspended" else row.disabled_reason,
+        "disabled_at": show(row.disabled_at, "said"),
+        "ends": show(row.expires_at, "end"),
+        "old_hint": row.grace_hint,
+        "left": reader.clock.countdown(row.grace_ends_at),
+        "until": show(row.grace_ends_at, "full"),
+        "used_at": show(row.grace_last_used_at, "ago"),
+    }
+    return reader.stamps.fill("keys/_notice.html", {**reader.about, "notice": found}, texts)
