@@ -24,7 +24,7 @@ traffic: $(VENV)/.installed  ## send requests to the demo's gateway
 test: $(VENV)/.installed  ## run all tests (REQUIRE_ALL=1: nothing may be skipped)
 	$(BIN)/python -m pytest -n auto --dist loadgroup
 
-chaos: $(VENV)/.installed  ## kill, flood, revoke, fill: the long runs, 25 minutes (CHAOS_PERCENT=10: a tenth of the rounds)
+chaos: $(VENV)/.installed  ## kill, flood, revoke, fill: the long runs, 20 minutes (CHAOS_PERCENT=10: a tenth of the rounds)
 	$(BIN)/python -m pytest -m chaos -s
 
 bench: $(VENV)/.installed  ## measure the gateway beside its peers (needs wrk, nginx, redis-server; nginx's Lua to compare with it)

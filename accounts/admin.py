@@ -10,7 +10,6 @@ from allauth.usersessions import admin as sessions_admin
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.core.exceptions import ValidationError
 from django.db.models import Count, ManyToManyField, Q, QuerySet
 from django.forms import BaseInlineFormSet
@@ -22,7 +21,7 @@ from accounts import bulk, permission_words
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
 from accounts.models import AuditEvent, Invitation, Membership, Organization, Role, Target, User
 from accounts.signin import factors
-from dashboard import public_ids
+from dashboard import public_ids, words
 from keys import plans
 
 # The pages that these apps bring keep no audit log, and some show what is nobody's to see.
@@ -91,10 +90,6 @@ class UserAdmin(AuditedAdmin):
                 f"{app}.{code}" for app, code in permissions.values_list("content_type__app_label", "codename")
             ],
         }
-
-    def audit_target(self, obj: User) -> Target:
-        """People have no public ID."""
-        return Target(f"user_{obj.pk}", obj.email)
 
     def audit_organization(self, obj: User) -> None:
         """People belong to no one organisation."""
@@ -269,11 +264,11 @@ class OrganizationAdmin(AuditedAdmin):
             return
         done = plans.follow(form.instance, by=person(request))
         if done.moved:
-            told = {"billing_type": done.billing_type, "number": intcomma(done.moved)}
+            told = {"billing_type": done.billing_type, "number": words.number(done.moved)}
             messages.warning(request, _("Keys that are billed as %(billing_type)s from now on: %(number)s.") % told)
         if done.withdrawn:
             said = _("Waiting QPS requests that were withdrawn, as the plan has no QPS management: %(number)s.")
-            messages.warning(request, said % {"number": intcomma(done.withdrawn)})
+            messages.warning(request, said % {"number": words.number(done.withdrawn)})
 
     @admin.display(description=gettext_lazy("in service"), boolean=True)
     def is_in_service(self, obj: Organization) -> bool:

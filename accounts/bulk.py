@@ -7,13 +7,13 @@ from typing import Any
 from django import forms
 from django.contrib import admin, messages
 from django.contrib.admin.helpers import ACTION_CHECKBOX_NAME
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db import models, transaction
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext
 
+from dashboard import words
 from keys import pasted
 from keys.refusals import Refusal
 
@@ -144,4 +144,4 @@ def report(request: HttpRequest, tally: Tally, *, done: Any, unchanged: Any = ""
 
 
 def _counted(number: int) -> dict[str, Any]:
-    return {"number": number, "shown": intcomma(number)}
+    return {"number": number, "shown": words.number(number)}

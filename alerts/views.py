@@ -8,14 +8,14 @@ from django.utils import timezone
 from django.utils.translation import gettext, pgettext
 
 from accounts.requests import MemberRequest
-from accounts.views.answers import Question, acts, ask, done
+from accounts.views.answers import Question, ask, done
 from alerts import evaluation
 from alerts.conditions import CONDITIONS
 from alerts.forms import AlertForm
 from alerts.models import MOST, Alert
 from dashboard import htmx
 from keys.forms import ConfirmForm
-from keys.views.answers import act
+from keys.views.answers import act, acts
 
 TAB = "analytics"
 EVENTS = 30

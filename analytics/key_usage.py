@@ -14,7 +14,6 @@ from analytics.charts import Sketch
 from analytics.key_pins import Pins
 from analytics.key_states import DayTraffic
 from analytics.models import RequestRecord, UsageError, UsageHour
-from analytics.queries import hour_place
 from analytics.ranges import DAY, HOUR, day_start, hour_start
 from analytics.reasons import ANSWERED
 from dashboard import words
@@ -74,13 +73,11 @@ NOTHING = KeyUsage(0, 0, 0, "", None, charts.sketch([0] * PINS), uses_old_string
 
 @dataclass(frozen=True, slots=True)
 class DayUsage:
-    """The last 24 hours of one key by the hour, the running one last. `networks` are those of the last requests kept."""
+    """The last 24 hours of one key, of which the running one is the last. `networks` are those of the last requests kept."""
 
     requests: int
     refused: int
-    hours: tuple[int, ...]
     networks: int
-    sketch: Sketch
 
 
 def pin_starts(now: dt.datetime, organization: Organization) -> list[dt.datetime]:
@@ -132,16 +129,11 @@ def of_last_day(key_id: int, organization: Organization) -> DayUsage:
     """Return the last 24 hours of one key. Three queries that do not grow with its traffic."""
     now = timezone.now()
     start = hour_start(now, organization.zone) - 23 * HOUR
-    starts = [start + number * HOUR for number in range(24)]
-    rows = UsageHour.objects.filter(key_id=key_id, hour__gt=start - HOUR)
-    by_hour = rows.values(place=hour_place(starts)).annotate(count=Sum("requests"))
-    hours = [0] * 24
-    for row in by_hour.order_by():
-        hours[row["place"]] += row["count"]
+    counted = UsageHour.objects.filter(key_id=key_id, hour__gt=start - HOUR)
     errors = UsageError.objects.filter(key_id=key_id, hour__gt=start - HOUR).exclude(outcome=ANSWERED)
-    refused = errors.aggregate(count=Coalesce(Sum("requests"), 0))["count"]
+    requests, refused = (rows.aggregate(count=Coalesce(Sum("requests"), 0))["count"] for rows in (counted, errors))
     recent = (
         RequestRecord.objects.filter(key_id=key_id, at__gte=start).order_by("-at").values("network")[:RECENT_REQUESTS]
     )
     networks = {row["network"] for row in recent} - {""}
-    return DayUsage(sum(hours), refused, tuple(hours), len(networks), charts.sketch(hours))
+    return DayUsage(requests, refused, len(networks))

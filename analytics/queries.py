@@ -193,9 +193,8 @@ def counts_by_bucket(filters: Filters, buckets: list[Bucket]) -> dict[tuple[int,
     grid: dict[tuple[int, int], Counts] = {}
     for product_id, at, *counted in found:
         here, counts = ((at - first).days if _is_by_date(filters) else at, product_id), Counts(*map(int, counted))
-        grid[here] = (
-            grid[here] + counts if here in grid else counts
-        )  # two hours of a former zone may begin in one bucket
+        # Two hours of a former zone may begin in one bucket.
+        grid[here] = grid[here] + counts if here in grid else counts
     return grid
 
 

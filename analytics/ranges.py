@@ -208,9 +208,8 @@ class Period:
 
     def _minutes(self, each: int = 1) -> Iterator[dt.datetime]:
         yield self.start
-        at = (
-            self.start - self.start.minute % each * MINUTE + each * MINUTE
-        )  # offsets of zones are multiples of five minutes
+        # UTC will do for the clock: offsets of zones are multiples of five minutes.
+        at = self.start - self.start.minute % each * MINUTE + each * MINUTE
         while at < self.end:
             yield at
             at += each * MINUTE

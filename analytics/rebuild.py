@@ -91,8 +91,7 @@ def change_time_zone(
     check_time_zone(time_zone)
     _finish_all(organization.pk)
     with _alone():
-        locked = Organization.objects.select_for_update(no_key=True).get(pk=organization.pk)
-        former = locked.time_zone
+        former = organization.lock().time_zone
         if former == time_zone:
             return None
         organization.time_zone = time_zone

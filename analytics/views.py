@@ -11,11 +11,12 @@ from django.utils import timezone
 from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest
-from accounts.views.answers import Question, acts, ask, done
+from accounts.views.answers import Question, ask, done
 from analytics import export, queries, rebuild, report, statement
 from analytics.filters import RANGES, VIEWS, Filters, View
 from analytics.forms import FilterForm, ZoneForm
 from dashboard import brand, htmx
+from keys.views.answers import acts
 
 PAGE = "analytics/page.html"
 STATEMENT = "analytics/statement.html"

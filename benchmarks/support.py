@@ -106,7 +106,7 @@ def _look_ups() -> dict[str, Callable[[], Any]]:
         "what nobody has": lambda: search("nobody-has-this"),
         "page of a key": lambda: queries.key_page(find.key(one.public_id)),
         "page of an organisation": lambda: queries.organization_page(find.organization(customer.public_id)),
-        "page of a person": lambda: queries.person_page(find.person(f"user_{person.pk}")),
+        "page of a person": lambda: queries.person_page(find.person(person.public_id)),
         "page of a request": lambda: explain.traces(trace),
         "QPS request with 43,200 minutes": lambda: qps.decision_page(find.qps_request(wish.public_id)),
     }

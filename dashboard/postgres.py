@@ -27,7 +27,6 @@ PR_SET_PDEATHSIG, PR_SET_KEEPCAPS, PR_CAP_AMBIENT, PR_CAP_AMBIENT_RAISE = 1, 8, 
 CAP_DAC_READ_SEARCH = 2
 CAPABILITY_VERSION_3 = 0x20080522
 
-
 _started: list[subprocess.Popen[bytes]] = []
 
 
@@ -52,9 +51,8 @@ def start(data_dir: Path) -> str:
     """
     data_dir.mkdir(parents=True, exist_ok=True)
     with (data_dir / "postgres.lock").open("w") as lock:
-        fcntl.flock(
-            lock, fcntl.LOCK_EX
-        )  # of several that start at once, one initialises and starts, the others join it
+        # Of several that start at once, one initialises and starts, the others join it.
+        fcntl.flock(lock, fcntl.LOCK_EX)
         return _start(data_dir, data_dir / "postgres.url")
 
 

@@ -36,9 +36,9 @@ _secrets = {
     for name in ("SECRET_KEY", "KEY_PEPPERS", "KEY_MASTER_KEYS", "DATABASE_URL")
 }
 if DEVELOPMENT:
-    _secrets = {**secrets.development(DATA_DIR), **{name: value for name, value in _secrets.items() if value}}
-for _name in ("SECRET_KEY", "KEY_PEPPERS", "KEY_MASTER_KEYS", "DATABASE_URL"):
-    if not _secrets.get(_name):
+    _secrets |= {name: made for name, made in secrets.development(DATA_DIR).items() if not _secrets.get(name)}
+for _name, _value in _secrets.items():
+    if not _value:
         raise ImproperlyConfigured(f"{_name} is not set: production does not start without it (see docs/settings.md).")
 if not DEVELOPMENT and secrets.EMBEDDED_MARK in _secrets["DATABASE_URL"]:
     raise ImproperlyConfigured("DATABASE_URL names the embedded PostgreSQL, which is for development and tests only.")
@@ -204,9 +204,8 @@ MFA_FORMS = {
     "reauthenticate_webauthn": "accounts.signin.forms.PasskeyAgainForm",
 }
 MFA_PASSKEY_LOGIN_ENABLED = True
-MFA_TOTP_TOLERANCE = (
-    1  # clocks of phones are wrong by some seconds; a code is taken once all the same (see forms.py there)
-)
+# Clocks of phones are wrong by some seconds; accounts/signin/forms.py takes a code once all the same.
+MFA_TOTP_TOLERANCE = 1
 MFA_RECOVERY_CODE_DIGITS = 10
 MFA_RECOVERY_CODES_SHOW_ONCE = True
 MFA_ALLOW_UNVERIFIED_EMAIL = True  # nobody signs in before their address is confirmed; this is about a change under way
@@ -330,6 +329,5 @@ LOGGING = {
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},
     "loggers": {"procrastinate": {"level": "WARNING"}},  # otherwise several lines for each job
 }
-SILENCED_SYSTEM_CHECKS = [
-    "auth.W004"
-]  # e-mail is unique: by a constraint on its lower case, which the check does not see
+# E-mail is unique by a constraint on its lower case, which the check does not see.
+SILENCED_SYSTEM_CHECKS = ["auth.W004"]

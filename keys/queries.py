@@ -107,10 +107,19 @@ class DeletedKey:
     last_used_at: dt.datetime | None
 
 
+def state_of(key: Any) -> str:
+    """Return the state of a key that `with_state` gave one; to be deleted goes before all others."""
+    return "deleted" if key.deleted_at is not None else str(key.state)
+
+
+def with_hint(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
+    """Add `hint`, what is shown of the current string; None where there is none."""
+    return keys.annotate(hint=Subquery(KeySecret.objects.current().filter(key=OuterRef("pk")).values("hint")[:1]))
+
+
 def deleted_keys(organization: Organization, number: str = "1") -> tuple[Page[Any], tuple[DeletedKey, ...]]:
     """Return one page of the keys that can be brought back, the last deleted first. Two queries."""
-    current = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, expires_at=None).values("hint")[:1]
-    keys: QuerySet[Any] = organization.keys.undeletable().select_related("deleted_by").annotate(hint=Subquery(current))
+    keys: QuerySet[Any] = with_hint(organization.keys.undeletable().select_related("deleted_by"))
     page = Paginator(keys.order_by("-deleted_at", "-pk"), PAGE_SIZE).get_page(number)
     return page, tuple(
         DeletedKey(
@@ -141,7 +150,7 @@ def outside_policy(organization: Organization) -> tuple[int, tuple[OutsideKey, .
     if organization.key_life_days is None:
         return 0, ()
     zone, today = organization.zone, timezone.now().astimezone(organization.zone).date()
-    made = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, expires_at=None).values("created_at")[:1]
+    made = KeySecret.objects.current().filter(key=OuterRef("pk")).values("created_at")[:1]
     last = TruncDate(F("expires_at") - Value(ends.MOMENT), tzinfo=zone)
     keys = organization.keys.kept().annotate(made_at=Subquery(made), last_day=last)
     keys = keys.annotate(days=F("last_day") - TruncDate("made_at", tzinfo=zone))

@@ -41,11 +41,6 @@ def digest(string: str) -> bytes:
     return tokens.digest(string, peppers().current[1])
 
 
-def digests(string: str) -> list[bytes]:
-    """Return the digests under which a key string may be stored, the likeliest first."""
-    return [tokens.digest(string, pepper) for _, pepper in reversed(peppers().keys)]
-
-
 def seal(string: str, *, organization: str, key: str, number: int) -> bytes:
     """Return the sealed copy of a key string for one place: organisation's and key's public IDs, number of the secret."""
     version, master = master_keys().current

@@ -3,7 +3,6 @@
 from typing import Any
 
 from django.contrib import admin, messages
-from django.contrib.humanize.templatetags.humanize import intcomma
 from django.db.models import Q, QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
@@ -12,6 +11,7 @@ from procrastinate.contrib.django import admin as jobs_admin
 
 from accounts.audited_admin import ReadOnlyAdmin, person
 from accounts.models import AuditEvent
+from dashboard.words import number
 from notices import letters, words
 from notices.models import LETTER_STATES, Letter, Notice
 
@@ -74,10 +74,10 @@ class LetterAdmin(ReadOnlyAdmin):
                 "letter.sent_again", organization=None, actor=person(request), target=letter, as_staff=True
             )
         if again:
-            messages.success(request, _("Mails that are sent again: %(number)s.") % {"number": intcomma(len(again))})
+            messages.success(request, _("Mails that are sent again: %(number)s.") % {"number": number(len(again))})
         if rest := queryset.count() - len(again):
             said = _("Mails that have not failed, or whose words are erased: %(number)s.")
-            messages.warning(request, said % {"number": intcomma(rest)})
+            messages.warning(request, said % {"number": number(rest)})
 
 
 @admin.register(Notice)

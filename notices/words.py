@@ -9,10 +9,11 @@ from zoneinfo import ZoneInfo
 from django.conf import settings
 from django.urls import reverse
 from django.utils import timezone
-from django.utils.formats import date_format, number_format
+from django.utils.formats import date_format
 from django.utils.translation import gettext as _
 from django.utils.translation import pgettext
 
+from dashboard.words import number
 from notices.kinds import Kind, Words
 from notices.models import Notice
 from notices.sayings import say
@@ -75,7 +76,7 @@ class Count(int):
 
     def __format__(self, wanted: str) -> str:
         """Return it in the wanted form."""
-        return str(number_format(self, force_grouping=True)) if wanted == "," else super().__format__(wanted)
+        return number(int(self)) if wanted == "," else super().__format__(wanted)
 
 
 def _fill(text: Words, values: dict[str, Any], *, whole: bool = False) -> str:

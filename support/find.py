@@ -5,7 +5,7 @@ import re
 from django.http import Http404
 from django.shortcuts import get_object_or_404
 
-from accounts.models import Organization, Target, User
+from accounts.models import Organization, User
 from dashboard import public_ids
 from keys.models import ApiKey, QpsRequest
 from keys.queries import with_state
@@ -40,10 +40,10 @@ def qps_request(public_id: str) -> QpsRequest:
     return get_object_or_404(requests, public_id=public_ids.normalise(public_id, "req"))
 
 
-def anything(public_id: str) -> ApiKey | Organization | Target:
-    """Return what a note can be about: a key, a customer, or a person under the name that the log gives them."""
+def anything(public_id: str) -> ApiKey | Organization | User:
+    """Return what a note can be about: a key, a customer or a person."""
     if public_id.startswith("key_"):
         return key(public_id)
     if public_id.startswith("org_"):
         return organization(public_id)
-    return Target(public_id, person(public_id).email)
+    return person(public_id)

@@ -3,7 +3,6 @@
 import datetime as dt
 from collections.abc import Iterable
 from dataclasses import dataclass
-from typing import Any
 
 from django.db.models import Count, OuterRef, Prefetch, Q, QuerySet, Subquery
 from django.utils.translation import gettext as _
@@ -12,8 +11,8 @@ from accounts.models import AuditEvent, Membership, Organization, User
 from accounts.stories import Story, tell
 from analytics.models import RequestRecord
 from analytics.reasons import explain
-from keys.models import ApiKey, KeySecret, Product
-from keys.queries import with_state
+from keys.models import ApiKey, Product
+from keys.queries import state_of, with_hint, with_state
 
 SHOWN_EVENTS = 20
 SHOWN_MEMBERSHIPS = 5
@@ -60,7 +59,7 @@ class OrganizationLine:
 
 @dataclass(frozen=True, slots=True)
 class RequestLine:
-    """One answered request in words; `key` is empty where the string was unknown."""
+    """One answered request in words; `key`, with its organisation, is None where the string was unknown."""
 
     at: dt.datetime
     tracking_id: str
@@ -74,7 +73,7 @@ class RequestLine:
     host: str
     network: str
     client: str
-    key: KeyLine | None
+    key: ApiKey | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,20 +87,9 @@ class HistoryLine:
     about: str
 
 
-def person_id(person: User) -> str:
-    """Return what people are called where others have a public ID: in addresses, notes and the audit log."""
-    return f"user_{person.pk}"
-
-
-def state_of(key: Any) -> str:
-    """Return the state of a key that `with_state` gave one, a word of `ui.STATE_WORDS`."""
-    return "deleted" if key.deleted_at is not None else str(key.state)
-
-
 def key_lines(keys: QuerySet[ApiKey]) -> tuple[KeyLine, ...]:
     """Return keys as lines, kept ones first. One query."""
-    current = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, expires_at=None).values("hint")[:1]
-    found = with_state(keys).annotate(hint=Subquery(current)).select_related("organization")
+    found = with_hint(with_state(keys)).select_related("organization")
     return tuple(
         KeyLine(
             key.public_id,
@@ -121,7 +109,7 @@ def person_lines(people: QuerySet[User]) -> tuple[PersonLine, ...]:
     members = Prefetch("memberships", Membership.objects.select_related("organization"))
     return tuple(
         PersonLine(
-            person_id(person),
+            person.public_id,
             person.email,
             person.get_full_name(),
             person.is_active,
@@ -161,17 +149,11 @@ def request_lines(records: Iterable[RequestRecord], *, with_keys: bool = True) -
         return ()
     products = dict(Product.objects.values_list("pk", "name"))
     wanted = {row.key_id for row in rows if row.key_id is not None} if with_keys else set()
-    keys = ApiKey.objects.filter(pk__in=wanted).select_related("organization") if wanted else ()
-    named = {
-        key.pk: KeyLine(
-            key.public_id, key.name, key.organization.name, key.organization_id, "", "healthy", key.last_used_at
-        )
-        for key in keys
-    }
-    return tuple(_request_line(row, products, named) for row in rows)
+    keys = ApiKey.objects.select_related("organization").in_bulk(wanted) if wanted else {}
+    return tuple(_request_line(row, products, keys) for row in rows)
 
 
-def _request_line(row: RequestRecord, products: dict[int, str], named: dict[int, KeyLine]) -> RequestLine:
+def _request_line(row: RequestRecord, products: dict[int, str], keys: dict[int, ApiKey]) -> RequestLine:
     reason = explain(row.status, row.outcome) if row.status >= 400 else None
     return RequestLine(
         at=row.at,
@@ -186,7 +168,7 @@ def _request_line(row: RequestRecord, products: dict[int, str], named: dict[int,
         host=row.host,
         network=row.network,
         client=row.client,
-        key=named.get(row.key_id or 0),
+        key=keys.get(row.key_id or 0),
     )
 
 

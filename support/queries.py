@@ -9,12 +9,12 @@ from django.db.models import Max, Q, Sum
 from django.urls import reverse
 from django.utils import timezone
 
-from accounts.models import Membership, Organization, Target, User
+from accounts.models import Membership, Organization, User
 from accounts.signin import factors, sessions
 from analytics.models import RequestRecord, UsageDay, UsageError
 from analytics.reasons import ANSWERED, Reason, explain
 from keys.models import ApiKey, KeySecret, QpsRequest
-from keys.queries import Limit, limits
+from keys.queries import Limit, limits, state_of
 from support import lines
 from support.lines import HistoryLine, KeyLine, RequestLine
 from support.models import SupportNote
@@ -75,7 +75,7 @@ def key_page(key: ApiKey) -> KeyPage:
     secrets = key.secrets.select_related("created_by").defer("digest", "sealed")
     return KeyPage(
         key=key,
-        state=lines.state_of(key),
+        state=state_of(key),
         members=tuple(key.organization.memberships.select_related("user")[:SHOWN_MEMBERS]),
         secrets=tuple(_secret_line(secret) for secret in secrets),
         limits=tuple(limits(key)),
@@ -86,10 +86,9 @@ def key_page(key: ApiKey) -> KeyPage:
 
 
 def _secret_line(secret: KeySecret) -> SecretLine:
-    state = "current" if secret.is_current else "grace" if secret.is_in_grace(timezone.now()) else "retired"
     author = secret.created_by.email if secret.created_by else ""
     return SecretLine(
-        secret.number, secret.hint, state, secret.created_at, author, secret.ended_at, secret.last_used_at
+        secret.number, secret.hint, secret.state, secret.created_at, author, secret.ended_at, secret.last_used_at
     )
 
 
@@ -183,7 +182,7 @@ def notes_about(public_id: str) -> tuple[SupportNote, ...]:
     return tuple(SupportNote.objects.filter(about=public_id)[:SHOWN_NOTES])
 
 
-def page_of(target: ApiKey | Organization | Target) -> str:
+def page_of(target: ApiKey | Organization | User) -> str:
     """Return the address of the page that a note is shown on."""
-    names: dict[Any, str] = {ApiKey: "support:key", Organization: "support:organization", Target: "support:person"}
+    names: dict[Any, str] = {ApiKey: "support:key", Organization: "support:organization", User: "support:person"}
     return reverse(names[type(target)], args=[target.public_id])

@@ -71,7 +71,7 @@ class User(AbstractUser):
 
     @property
     def public_id(self) -> str:
-        """The person as the audit log names them."""
+        """What a person is called where others have an ID of their own: in addresses, notes and the audit log."""
         return f"user_{self.pk}"
 
     @property

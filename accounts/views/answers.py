@@ -1,6 +1,5 @@
 """How the actions on organisations and people answer: a question in the dialog or as a page, then the page it is about."""
 
-from collections.abc import Callable
 from dataclasses import dataclass
 
 from django.contrib import messages
@@ -10,7 +9,6 @@ from django.shortcuts import redirect
 from accounts.requests import PersonRequest
 from dashboard import htmx
 from keys.forms import ActionForm
-from keys.views.answers import act
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,16 +27,6 @@ def ask(request: PersonRequest, question: Question, form: ActionForm) -> HttpRes
     status = 422 if form.is_bound and form.errors else 200
     context = {"question": question, "form": form, "tab": "organization"}
     return htmx.render(request, "accounts/ask.html", "dialog", context, status=status)
-
-
-def acts(form: ActionForm, request: PersonRequest, verb: Callable[[], object]) -> bool:
-    """Run a verb once for a valid form that was sent; False when it is still to be asked. A refusal is an error of the form."""
-
-    def remembered() -> str:
-        verb()
-        return "done"
-
-    return request.method == "POST" and form.is_valid() and bool(act(form, request, remembered))
 
 
 def done(request: PersonRequest, message: str, to: str, *arguments: str) -> HttpResponse:

@@ -11,8 +11,9 @@ from accounts.models import Invitation, Membership, Sensitive
 from accounts.organization_forms import InviteForm, RoleForm
 from accounts.requests import MemberRequest
 from accounts.signin.recent import asks_again
-from accounts.views.answers import Question, acts, ask, done
+from accounts.views.answers import Question, ask, done
 from keys.forms import ConfirmForm
+from keys.views.answers import acts
 
 
 def members(request: MemberRequest, organization_id: str) -> HttpResponse:

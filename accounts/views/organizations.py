@@ -3,7 +3,6 @@
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.urls import reverse
-from django.utils.formats import number_format
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
@@ -12,9 +11,11 @@ from accounts.models import Organization, Sensitive
 from accounts.organization_forms import DeleteForm, HandOverForm, NameForm
 from accounts.requests import MemberRequest, PersonRequest
 from accounts.signin.recent import asks_again
-from accounts.views.answers import Question, acts, ask, done
+from accounts.views.answers import Question, ask, done
+from dashboard import words
 from keys.forms import ConfirmForm
 from keys.registration import register
+from keys.views.answers import acts
 
 
 def own(request: PersonRequest) -> HttpResponse:
@@ -124,7 +125,7 @@ def _refused(keys: int) -> str:
         "Every request with one of its %(number)s keys is refused within a second, and nobody sees it any more.",
         keys,
     )
-    return said % {"number": number_format(keys, force_grouping=True)}
+    return said % {"number": words.number(keys)}
 
 
 def _settings(organization_id: str) -> str:

@@ -13,7 +13,7 @@ be shown otherwise than by these tags. A key's last 24 hours, for confirmations 
 
     {% include "analytics/_traffic.html" %}
 
-or `{% usage_of_day key as day %}`, a DayUsage: requests, refused, hours (24 numbers), networks, sketch. The address of a key's
+or `{% usage_of_day key as day %}`, a DayUsage: requests, refused, networks. The address of a key's
 analytics is `{% url "analytics:usage" %}?key={{ key.public_id }}`.
 """
 

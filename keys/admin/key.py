@@ -5,7 +5,7 @@ from typing import Any
 from django import forms
 from django.contrib import admin
 from django.core.exceptions import ValidationError
-from django.db.models import OuterRef, Q, QuerySet, Subquery
+from django.db.models import Q, QuerySet
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
 from django.utils.formats import get_format
@@ -20,7 +20,7 @@ from dashboard.templatetags.ui import STATE_WORDS
 from keys import lookup, pasted, receipts
 from keys.forms import DomainsField
 from keys.models import ApiKey, BillingType, KeyProduct, KeySecret
-from keys.queries import with_state
+from keys.queries import state_of, with_hint, with_state
 
 KEY_STATES = ("healthy", "unused", "grace", "expiring", "expired", "disabled", "suspended", "deleted")
 SEARCH_HELP = _("ID of a key or an organisation, hint, organisation, e-mail of a member, name of a key")
@@ -115,7 +115,16 @@ class ApiKeyAdmin(AuditedAdmin):
 
     noun = "key"
     form = KeyAdminForm
-    list_display = ("name", "public_id", "organization", "state", "hint", "billing_type", "last_used_at", "created_at")
+    list_display = (
+        "name",
+        "public_id",
+        "organization",
+        "state",
+        "current_hint",
+        "billing_type",
+        "last_used_at",
+        "created_at",
+    )
     list_filter = (
         StateFilter,
         "billing_type",
@@ -166,8 +175,7 @@ class ApiKeyAdmin(AuditedAdmin):
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[ApiKey]:
         """Compute state and hint with the list."""
-        current = KeySecret.objects.filter(key=OuterRef("pk"), retired_at=None, expires_at=None).values("hint")[:1]
-        return with_state(super().get_queryset(request)).annotate(current_hint=Subquery(current))
+        return with_hint(with_state(super().get_queryset(request)))
 
     def get_search_results(
         self, request: HttpRequest, queryset: QuerySet[ApiKey], search_term: str
@@ -221,12 +229,12 @@ class ApiKeyAdmin(AuditedAdmin):
     @admin.display(description=_("state"))
     def state(self, obj: Any) -> str:
         """What decides about its requests first."""
-        return str(STATE_WORDS["deleted" if obj.deleted_at is not None else obj.state])
+        return str(STATE_WORDS[state_of(obj)])
 
     @admin.display(description=_("hint"))
-    def hint(self, obj: Any) -> str:
+    def current_hint(self, obj: Any) -> str:
         """What is shown of the current string."""
-        return obj.current_hint or ""
+        return obj.hint or ""
 
     @admin.display(description=_("for support"))
     def support_page(self, obj: ApiKey) -> str:
@@ -304,14 +312,9 @@ class ApiKeyAdmin(AuditedAdmin):
 
 
 def _locked(queryset: QuerySet[ApiKey]) -> QuerySet[ApiKey]:
-    """Return the chosen rows locked in one order, so that two bulk actions do not wait for each other in a circle."""
+    """Lock the chosen keys; the list's own query has columns that cannot be locked."""
     chosen = list(queryset.values_list("pk", flat=True))
-    return (
-        ApiKey.objects.select_for_update(of=("self",), no_key=True)
-        .filter(pk__in=chosen)
-        .select_related("organization")
-        .order_by("pk")
-    )
+    return ApiKey.objects.filter(pk__in=chosen).select_related("organization").locked()
 
 
 @admin.register(KeySecret)

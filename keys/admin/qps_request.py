@@ -1,6 +1,6 @@
 """QPS requests in the admin: approve and reject."""
 
-from functools import partial
+from collections.abc import Callable
 from typing import Any
 
 from django.contrib import admin
@@ -79,57 +79,45 @@ class QpsRequestAdmin(AuditedAdmin):
     @admin.action(description=_("Approve…"), permissions=["change"])
     def approve_chosen(self, request: HttpRequest, queryset: QuerySet[QpsRequest]) -> HttpResponse | None:
         """Set the limits that were asked for."""
-        form = bulk.answered(request, bulk.NoteForm)
-        if not form.is_valid():
-            question = bulk.Question(
-                "approve_chosen",
-                gettext("Approve QPS requests"),
-                gettext("Each key gets the limit that was requested, within a second, and the requester gets a mail."),
-                gettext("Approve"),
-            )
-            return bulk.ask(self, request, queryset, form, question)
-        self._decide(
-            request,
-            queryset,
-            partial(QpsRequest.approve, by=person(request), note=form.cleaned_data["note"]),
-            ngettext_lazy("%(shown)s request is approved.", "%(shown)s requests are approved.", "number"),
+        question = bulk.Question(
+            "approve_chosen",
+            gettext("Approve QPS requests"),
+            gettext("Each key gets the limit that was requested, within a second, and the requester gets a mail."),
+            gettext("Approve"),
         )
-        return None
+        done = ngettext_lazy("%(shown)s request is approved.", "%(shown)s requests are approved.", "number")
+        return self._decide(request, queryset, question, bulk.NoteForm, QpsRequest.approve, done)
 
     @admin.action(description=_("Reject…"), permissions=["change"])
     def reject_chosen(self, request: HttpRequest, queryset: QuerySet[QpsRequest]) -> HttpResponse | None:
         """Leave the limits as they are, and say why."""
-        form = bulk.answered(request, bulk.RejectionForm)
-        if not form.is_valid():
-            question = bulk.Question(
-                "reject_chosen",
-                gettext("Reject QPS requests"),
-                gettext("The limits stay as they are, and the requester gets a mail with your note."),
-                gettext("Reject"),
-            )
-            return bulk.ask(self, request, queryset, form, question)
-        self._decide(
-            request,
-            queryset,
-            partial(QpsRequest.reject, by=person(request), note=form.cleaned_data["note"]),
-            ngettext_lazy("%(shown)s request is rejected.", "%(shown)s requests are rejected.", "number"),
+        question = bulk.Question(
+            "reject_chosen",
+            gettext("Reject QPS requests"),
+            gettext("The limits stay as they are, and the requester gets a mail with your note."),
+            gettext("Reject"),
         )
-        return None
+        done = ngettext_lazy("%(shown)s request is rejected.", "%(shown)s requests are rejected.", "number")
+        return self._decide(request, queryset, question, bulk.RejectionForm, QpsRequest.reject, done)
 
-    def _decide(self, request: HttpRequest, queryset: QuerySet[QpsRequest], decide: Any, done: Any) -> None:
+    def _decide(
+        self, request: HttpRequest, queryset: QuerySet[QpsRequest], question: bulk.Question,
+        form_class: type[bulk.NoteForm], decide: Callable[..., None], done: Any,
+    ) -> HttpResponse | None:  # fmt: skip
+        """Ask for the note, then decide about each; `done` is the sentence of `bulk.report`."""
+        form = bulk.answered(request, form_class)
+        if not form.is_valid():
+            return bulk.ask(self, request, queryset, form, question)
+
         def verb(wish: QpsRequest) -> bool:
-            decide(wish)
+            decide(wish, by=person(request), note=form.cleaned_data["note"])
             return True
 
         with transaction.atomic():
             chosen = list(queryset.values_list("pk", flat=True))
             wishes = QpsRequest.objects.filter(pk__in=chosen).order_by("pk")
-            # Keys first and in one order, as editing a key locks them: neither can wait for the other in a circle.
-            keys = (
-                ApiKey.objects.select_for_update(of=("self",), no_key=True)
-                .filter(pk__in=wishes.values("key"))
-                .order_by("pk")
-            )
-            list(keys.values_list("pk"))
+            # Keys first, as editing a key locks them: neither can wait for the other in a circle.
+            list(ApiKey.objects.filter(pk__in=wishes.values("key")).locked().values_list("pk"))
             tally = bulk.perform(wishes.select_related("key__organization", "product", "requested_by"), verb)
         bulk.report(request, tally, done=done)
+        return None

@@ -1,6 +1,7 @@
 """The strings of a key. People call them "key"; here they are secrets."""
 
 import datetime as dt
+from typing import Self
 
 from django.conf import settings
 from django.contrib.postgres.indexes import OpClass
@@ -10,17 +11,19 @@ from django.db.models.functions import Lower, Reverse
 from django.utils import timezone
 from django.utils.translation import gettext_lazy as _
 
-from keys import tokens, vault
+from keys import vault
 
 
 class KeySecretQuerySet(models.QuerySet["KeySecret"]):
     """Narrowings of secrets."""
 
-    def of_string(self, string: str) -> "KeySecretQuerySet":
-        """The secret with this string, under whatever pepper; none, without a query, when the checksum is wrong."""
-        if not tokens.is_well_formed(string, settings.KEY_PREFIX):
-            return self.none()
-        return self.filter(digest__in=vault.digests(string))
+    def current(self) -> Self:
+        """Those that copying gives: one for each key."""
+        return self.filter(expires_at=None, retired_at=None)
+
+    def outgoing(self) -> Self:
+        """Old ones with an end, in grace or just past it, that no verb has retired."""
+        return self.filter(expires_at__isnull=False, retired_at=None)
 
     def retire_of_deleted(self, before: dt.datetime) -> int:
         """End the strings of keys that were deleted before a moment for good, and return how many that were."""
@@ -80,6 +83,11 @@ class KeySecret(models.Model):
     def is_in_grace(self, now: dt.datetime | None = None) -> bool:
         """Whether this old string still works."""
         return self.retired_at is None and self.expires_at is not None and self.expires_at > (now or timezone.now())
+
+    @property
+    def state(self) -> str:
+        """In a word: current, grace or retired."""
+        return "current" if self.is_current else "grace" if self.is_in_grace() else "retired"
 
     @property
     def ended_at(self) -> dt.datetime | None:

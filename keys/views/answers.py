@@ -46,6 +46,16 @@ def act(form: ActionForm, request: PersonRequest, verb: Callable[[], str]) -> st
         return None
 
 
+def acts(form: ActionForm, request: PersonRequest, verb: Callable[[], object]) -> bool:
+    """Run a verb once for a valid form that was sent; False when it is still to be asked, or was refused (see `act`)."""
+
+    def remembered() -> str:
+        verb()
+        return form.key.public_id if form.key else "done"
+
+    return request.method == "POST" and form.is_valid() and bool(act(form, request, remembered))
+
+
 def dialog(
     request: MemberRequest, template: str, context: dict[str, object], *, form: ActionForm | None = None
 ) -> HttpResponse:

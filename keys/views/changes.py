@@ -8,7 +8,7 @@ from accounts.requests import MemberRequest
 from accounts.signin.recent import ask_again
 from keys.forms import DeleteForm, KeyForm
 from keys.models import ApiKey
-from keys.views.answers import act, changed, dialog, gone, handed_out, own_key
+from keys.views.answers import act, acts, changed, dialog, gone, handed_out, own_key
 
 
 def create(request: MemberRequest) -> HttpResponse:
@@ -34,20 +34,16 @@ def edit(request: MemberRequest, public_id: str) -> HttpResponse:
     """Change name, products, domains and end date."""
     key = own_key(request, public_id)
     form = KeyForm(request.POST or None, organization=request.organization, key=key)
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
-        wanted = {name: data[name] for name in ("version", "name", "products", "allowed_domains", "expires_at")}
 
-        def verb() -> str:
-            key.edit(by=request.user, **wanted)
-            return key.public_id
+    def verb() -> None:
+        names = ("version", "name", "products", "allowed_domains", "expires_at")
+        key.edit(by=request.user, **{name: form.cleaned_data[name] for name in names})
 
-        if act(form, request, verb):
-            is_told = bool({"products", "allowed_domains", "ends_on"} & set(form.changed_data))
-            key.refresh_from_db()
-            return changed(
-                request, key, gettext("%(key)s is saved.") % {"key": key.name}, receipt="edited" if is_told else ""
-            )
+    if acts(form, request, verb):
+        is_told = bool({"products", "allowed_domains", "ends_on"} & set(form.changed_data))
+        key.refresh_from_db()
+        said = gettext("%(key)s is saved.") % {"key": key.name}
+        return changed(request, key, said, receipt="edited" if is_told else "")
     return dialog(request, "keys/edit.html", {"key": key}, form=form)
 
 
@@ -59,12 +55,6 @@ def delete(request: MemberRequest, public_id: str) -> HttpResponse:
     if asked := ask_again(request, Sensitive.DELETE):
         return asked
     form = DeleteForm(request.POST or None, key=key)
-    if request.method == "POST" and form.is_valid():
-
-        def verb() -> str:
-            key.mark_deleted(by=request.user)
-            return key.public_id
-
-        if act(form, request, verb):
-            return gone(request, key, gettext("%(key)s is deleted.") % {"key": key.name})
+    if acts(form, request, lambda: key.mark_deleted(by=request.user)):
+        return gone(request, key, gettext("%(key)s is deleted.") % {"key": key.name})
     return dialog(request, "keys/delete.html", {"key": key}, form=form)

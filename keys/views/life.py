@@ -13,22 +13,19 @@ from accounts.signin.recent import ask_again
 from keys import queries
 from keys.forms import ConfirmForm, DisableForm, UndeleteForm
 from keys.models.key import UNDELETE
-from keys.views.answers import act, changed, dialog, handed_out, own_key
+from keys.views.answers import act, acts, changed, dialog, handed_out, own_key
 
 
 def disable(request: MemberRequest, public_id: str) -> HttpResponse:
     """Have every request with the key refused until it is enabled."""
     key = own_key(request, public_id)
     form = DisableForm(request.POST or None, key=key)
-    if request.method == "POST" and form.is_valid():
-        data = form.cleaned_data
 
-        def verb() -> str:
-            key.disable(by=request.user, reason=data["reason"], version=data["version"])
-            return key.public_id
+    def verb() -> None:
+        key.disable(by=request.user, reason=form.cleaned_data["reason"], version=form.cleaned_data["version"])
 
-        if act(form, request, verb):
-            return changed(request, key, gettext("%(key)s is disabled.") % {"key": key.name}, receipt="disabled")
+    if acts(form, request, verb):
+        return changed(request, key, gettext("%(key)s is disabled.") % {"key": key.name}, receipt="disabled")
     return dialog(request, "keys/disable.html", {"key": key}, form=form)
 
 
@@ -36,14 +33,8 @@ def enable(request: MemberRequest, public_id: str) -> HttpResponse:
     """Let a disabled key work again; one that staff disabled says whom to ask."""
     key = own_key(request, public_id)
     form = ConfirmForm(request.POST or None, key=key)
-    if request.method == "POST" and form.is_valid():
-
-        def verb() -> str:
-            key.enable(by=request.user, version=form.cleaned_data["version"])
-            return key.public_id
-
-        if act(form, request, verb):
-            return changed(request, key, gettext("%(key)s is enabled.") % {"key": key.name}, receipt="enabled")
+    if acts(form, request, lambda: key.enable(by=request.user, version=form.cleaned_data["version"])):
+        return changed(request, key, gettext("%(key)s is enabled.") % {"key": key.name}, receipt="enabled")
     return dialog(request, "keys/enable.html", {"key": key}, form=form)
 
 

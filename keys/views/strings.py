@@ -18,7 +18,7 @@ from keys.forms import DELAYS_HOURS, ActionForm, ConfirmForm, ExtendForm, Rotate
 from keys.models import ApiKey
 from keys.refusals import Refusal, TooManyReveals
 from keys.snippets import PLACEHOLDER, test_requests
-from keys.views.answers import act, changed, dialog, own_key
+from keys.views.answers import acts, changed, dialog, own_key
 
 
 @csp_update({"img-src": [settings.GATEWAY_ORIGIN]})  # type: ignore[arg-type]  # it knows no request but Django's own
@@ -53,15 +53,13 @@ def rotate(request: MemberRequest, public_id: str) -> HttpResponse:
     if asked := ask_again(request, Sensitive.ROTATE):
         return asked
     form = RotateForm(request.POST or None, key=key, initial={"delay": "24" if key.is_in_use else "0"})
-    if request.method == "POST" and form.is_valid():
 
-        def verb() -> str:
-            key.rotate(by=request.user, version=form.cleaned_data["version"], delay=form.cleaned_data["wait"])
-            return key.public_id
+    def verb() -> None:
+        key.rotate(by=request.user, version=form.cleaned_data["version"], delay=form.cleaned_data["wait"])
 
-        if act(form, request, verb):
-            key.refresh_from_db()
-            return _rotated(request, key)
+    if acts(form, request, verb):
+        key.refresh_from_db()
+        return _rotated(request, key)
     step = 2 if request.method == "POST" or request.GET.get("step") == "2" else 1
     return dialog(request, "keys/rotate.html", {"key": key, "step": step, **_ends(form)}, form=form)
 
@@ -72,14 +70,8 @@ def retire(request: MemberRequest, public_id: str) -> HttpResponse:
     if asked := ask_again(request, Sensitive.ROTATE):
         return asked
     form = ConfirmForm(request.POST or None, key=key)
-    if request.method == "POST" and form.is_valid():
-
-        def verb() -> str:
-            key.retire_old_string(by=request.user, version=form.cleaned_data["version"])
-            return key.public_id
-
-        if act(form, request, verb):
-            return changed(request, key, gettext("The old string is retired."), receipt="retired")
+    if acts(form, request, lambda: key.retire_old_string(by=request.user, version=form.cleaned_data["version"])):
+        return changed(request, key, gettext("The old string is retired."), receipt="retired")
     return dialog(request, "keys/retire.html", {"key": key}, form=form)
 
 
@@ -87,16 +79,12 @@ def extend(request: MemberRequest, public_id: str) -> HttpResponse:
     """Let the old string work longer, counted from now."""
     key = own_key(request, public_id)
     form = ExtendForm(request.POST or None, key=key, initial={"delay": "24"})
-    if request.method == "POST" and form.is_valid():
 
-        def verb() -> str:
-            key.extend_old_string(
-                by=request.user, version=form.cleaned_data["version"], delay=form.cleaned_data["wait"]
-            )
-            return key.public_id
+    def verb() -> None:
+        key.extend_old_string(by=request.user, version=form.cleaned_data["version"], delay=form.cleaned_data["wait"])
 
-        if act(form, request, verb):
-            return changed(request, key, gettext("The old string works longer."))
+    if acts(form, request, verb):
+        return changed(request, key, gettext("The old string works longer."))
     return dialog(request, "keys/extend.html", {"key": key, **_ends(form)}, form=form)
 
 

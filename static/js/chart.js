@@ -159,13 +159,14 @@
     if (frame && shown >= 0) show(frame, shown);
   });
 
-  // What a swap would undo is put back: the open table, its scrolled place, the crosshair.
+  // A choice in an open list asks at once: the focus waits at the list's button, which the swap does not take away.
   document.addEventListener("htmx:beforeRequest", (event) => {
     const list = document.activeElement?.closest("#filters [popover]");
     if (!list || event.detail.elt.id !== "filters") return;
     document.querySelector(`[popovertarget="${list.id}"]`).focus();
   });
 
+  // What a swap would undo is put back: the open table, its scrolled place, the crosshair.
   let kept = [];
   document.addEventListener("htmx:beforeSwap", (event) => {
     if (!event.detail.target.matches("#figures")) return;

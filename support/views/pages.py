@@ -6,7 +6,6 @@ from django.conf import settings
 from django.http import Http404, HttpResponse
 from django.shortcuts import render
 
-from accounts.models import Target
 from accounts.requests import PersonRequest
 from keys import pasted, receipts
 from support import audit, explain, find, queries
@@ -34,12 +33,11 @@ def person(request: PersonRequest, person_id: str) -> HttpResponse:
     """Show a person: where they are members, how they sign in, what they did."""
     found = find.person(person_id)
     shown = queries.person_page(found)
-    target = Target(person_id, found.email)
     for member in shown.memberships:
-        audit.note_look(target, request.user, organization=member.organization)
+        audit.note_look(found, request.user, organization=member.organization)
     if not shown.memberships:
-        audit.note_look(target, request.user, organization=None)
-    return _page(request, "support/person.html", about=person_id, found=shown)
+        audit.note_look(found, request.user, organization=None)
+    return _page(request, "support/person.html", about=found.public_id, found=shown)
 
 
 def organization(request: PersonRequest, customer_id: str) -> HttpResponse:

@@ -1,5 +1,6 @@
 """What holds for every request."""
 
+import json
 import re
 from urllib.parse import parse_qs, urlsplit
 
@@ -118,6 +119,12 @@ def _has_strict_headers(response) -> None:
     assert response["X-Content-Type-Options"] == "nosniff"
     assert response["Referrer-Policy"] == "same-origin"
     assert response["Cross-Origin-Opener-Policy"] == "same-origin"
+
+
+def test_htmx_keeps_no_copies_runs_nothing_and_asks_nobody_else(ada):
+    said = json.loads(ada.get("/keys/").one("meta[name=htmx-config]").get("content"))
+    promised = {"historyCacheSize": 0, "refreshOnHistoryMiss": True, "allowEval": False, "allowScriptTags": False}
+    assert said.items() >= (promised | {"includeIndicatorStyles": False, "selfRequestsOnly": True}).items()
 
 
 @pytest.mark.parametrize("path", OPEN_PAGES + SIGNED_IN_PAGES)

@@ -77,10 +77,7 @@ def test_another_customers_owner_gets_404(demo, hanna, ada, theirs, pattern):
               "delay": "0", "requested": "9", "reason": "None."}  # fmt: skip
     answers = [hanna.get(url), hanna.get(url, htmx=True), hanna.post(url, fields), hanna.post(url, fields, htmx=True)]
     statuses = [answer.status for answer in answers]
-    refused_by_method = (
-        [405, 405, 404, 404],
-        [404, 404, 405, 405],
-    )  # of what takes POST only, or GET only, from anybody
+    refused_by_method = [405, 405, 404, 404], [404, 404, 405, 405]  # what takes POST only, or GET only, from anybody
     assert statuses == [404] * 4 or statuses in refused_by_method, (url, statuses)
     for answer in answers:
         for secret in ("Dispatch console", "Northwind", "dispatch.northwind.example"):

@@ -157,6 +157,8 @@ class Monitor:
         self._connection.sendall(b"MONITOR\r\n")
         assert self._connection.recv(5) == b"+OK\r\n"
         self._connection.settimeout(None)
+        self.said = b""
+        """All that Redis was told, once it has stopped."""
         self._chunks: list[bytes] = []
         self._thread = threading.Thread(target=self._read, daemon=True)
         self._thread.start()
@@ -174,8 +176,9 @@ class Monitor:
         self._connection.shutdown(socket.SHUT_RDWR)
         self._thread.join(5)
         self._connection.close()
+        self.said = b"".join(self._chunks)
         found = []
-        for line in b"".join(self._chunks).split(b"\r\n"):
+        for line in self.said.split(b"\r\n"):
             if b' lua] "SET" ' in line:
                 name, value = line.split(b' lua] "SET" ', 1)[1].split(b'" "')[:2]
                 found.append((name[1:], _unescape(value)))

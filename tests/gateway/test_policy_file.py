@@ -166,9 +166,8 @@ def test_a_gateway_that_starts_while_postgresql_is_away_serves_what_it_knew(peop
     http = gateway.http()
     assert http.ask(PATH, x_api_key=string).code == "domain_not_allowed"
     assert http.ask(PATH, x_api_key=string, origin="https://example.com").code == "not_found"
-    wait_until(
-        lambda: http.ask(PATH, x_api_key=unknown).code == "not_ready", within_s=2
-    )  # the keys were right until just now
+    # The keys were right until just now.
+    wait_until(lambda: http.ask(PATH, x_api_key=unknown).code == "not_ready", within_s=2)
     assert http.ask("/readyz").body.startswith(b"degraded: the database does not answer, keys as of ")
     postgres_server.start()
     with postgres_server.connect() as raw:

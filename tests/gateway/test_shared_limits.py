@@ -118,6 +118,8 @@ def check_exact(people, own_gateway, redis, runs, seconds: float) -> dict[int, l
         found = flood(ports, strings, plan_of(factor, seconds))
         took_s = time.monotonic() - began
         rings = Rings(monitor.stop(), ids)
+        assert len(monitor.said) > 1_000
+        assert not [string for string in strings if string[8:20].encode() in monitor.said]  # Redis learns no key
         assert {asked.status for asked in found} <= {200, 429}, {asked.status for asked in found}
         worst = []
         for i, limit in enumerate(LIMITS):

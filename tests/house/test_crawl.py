@@ -1,4 +1,4 @@
-"""Follow every link as every kind of person: no key in any page, no server error, nothing changed by looking."""
+"""Follow every link as every kind of person: no key and no markup of people in any page, no server error, nothing changed by looking."""
 
 import datetime as dt
 import re
@@ -9,7 +9,12 @@ import pytest
 from django.apps import apps
 from django.core import serializers
 
-from tests.factories import KeyFactory, string_of
+from accounts.models import User
+from keys.models import QpsRequest
+from support.models import SupportNote
+from tests.alerts.making import make_alert
+from tests.factories import KeyFactory, products, string_of
+from tests.support.staff import log_request
 
 LOOKED_AT = {"accounts.AuditEvent", "sessions.Session", "accounts.User"}
 """What looking may write: the audit of support's look-ups, the session, the last sign-in."""
@@ -21,6 +26,24 @@ def database() -> dict[str, str]:
         for model in apps.get_models()
         if model._meta.label not in LOOKED_AT and not model._meta.label.startswith(("contenttypes", "auth."))
     }
+
+
+MARKUP = '"><img src=x onerror=alert(1)>'
+
+
+def write_markup(cast) -> None:
+    """Put it into what people write, and into what their programs say of themselves."""
+    cast.northwind.rename(by=cast.ada, name=f"Northwind {MARKUP}")
+    User.objects.filter(pk__in=(cast.ada.pk, cast.ben.pk)).update(first_name=MARKUP)
+    key = KeyFactory(organization=cast.northwind, name=MARKUP)
+    key.disable(by=cast.sam, reason=MARKUP, as_staff=True)
+    make_alert(key, name=MARKUP).try_out(by=cast.ada)
+    for product in products("search", "map-display"):
+        asked = {"requested": 70, "reason": MARKUP, "by": cast.ben}
+        wish = QpsRequest.submit(key=cast.key, product=product, **asked)
+    wish.reject(by=cast.sam, note=MARKUP)
+    SupportNote.write(target=cast.key, text=MARKUP, by=cast.sam)
+    log_request(cast.key, host=MARKUP, client=MARKUP[:32], network="192.0.2.0/24")
 
 
 EACH, EACH_IN_ADMIN = 6, 2
@@ -53,11 +76,12 @@ def crawl(browser, *starts: str) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("who", ["ada", "ben", "vera", "mallory", "sam"])
-def test_no_page_that_links_lead_to_holds_a_key_or_changes_anything(cast, as_user, who):
+def test_no_page_that_links_lead_to_holds_a_key_or_markup_or_changes_anything(cast, as_user, who):
     grace = KeyFactory(organization=cast.northwind, name="In grace")
     old = string_of(grace)
     grace.rotate(by=cast.ada, version=grace.version, delay=dt.timedelta(hours=5))
     strings = [old] + [string_of(key) for key in (cast.key, cast.other_key, grace)]
+    write_markup(cast)
     person = getattr(cast, who)
     before = database()
     pages = crawl(as_user(person), "/keys/", *(["/support/", "/admin/"] if who == "sam" else []))
@@ -67,6 +91,8 @@ def test_no_page_that_links_lead_to_holds_a_key_or_changes_anything(cast, as_use
         for string in strings:
             assert string not in source, url
             assert string[8:20] not in source, url
+        assert "<img src=x" not in source, url
+    assert sum("&lt;img src=x" in source for source in pages.values()) >= (0 if who == "mallory" else 10)
     assert database() == before
     if who == "mallory":
         assert not any("Northwind" in source or cast.key.public_id in source for source in pages.values())

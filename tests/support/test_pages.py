@@ -254,6 +254,13 @@ def test_a_note_is_kept_with_its_author_and_shown_to_staff_only(cast, sam, as_us
     assert SupportNote.objects.count() == len(events) == 3
 
 
+def test_a_person_whose_number_is_typed_with_zeros_is_the_same_person(cast, sam):
+    padded = f"user_00{cast.ada.pk}"
+    assert sam.post(f"/support/notes/{padded}/", {"text": "Calls on Mondays"})["Location"] == person(cast.ada)
+    assert "Calls on Mondays" in sam.get(f"/support/people/{padded}/")
+    assert {event.target_id for event in AuditEvent.objects.filter(verb__startswith="support.")} == {cast.ada.public_id}
+
+
 def test_notes_are_not_part_of_what_a_visit_shows(cast, sam):
     SupportNote.write(target=cast.key, text="Only for us", by=cast.sam)
     sam.post(customer(cast, "view-as/"))

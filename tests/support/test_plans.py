@@ -9,7 +9,7 @@ from accounts.models import Organization, User
 from analytics.models import RequestRecord
 from benchmarks import support_data
 from keys.models import ApiKey, KeySecret
-from support import explain, find, lines, qps, queries
+from support import explain, find, qps, queries
 from support.search import search
 
 BIG = {
@@ -88,7 +88,7 @@ def test_no_look_up_reads_a_big_table_from_beginning_to_end(plenty):
     for page in (
         lambda: queries.key_page(find.key(key.public_id)),
         lambda: queries.organization_page(find.organization(customer.public_id)),
-        lambda: queries.person_page(find.person(lines.person_id(person))),
+        lambda: queries.person_page(find.person(person.public_id)),
         lambda: explain.traces(trace),
         lambda: qps.decision_page(find.qps_request(wish.public_id)),
         lambda: list(qps.decided()),

@@ -13,6 +13,8 @@ import pytest
 from django.contrib import admin
 from django.contrib.contenttypes.models import ContentType
 from django.db import connection, transaction
+from django.test import Client
+from lxml import html
 
 from accounts import roles
 from accounts.checks import Address, addresses
@@ -167,6 +169,34 @@ def test_nobody_reaches_more_than_the_matrix_says(world, record_property, caplog
     record_property("said", f"Routes × methods × {group}: {walk.cells:,} cells, {len(walk.wrong)} wrong")
     assert not walk.wrong, "\n".join(walk.wrong)
     assert walk.cells > 90
+
+
+def test_no_address_takes_a_form_without_its_token_or_from_another_site(world, caplog):
+    caplog.set_level(logging.CRITICAL, "django")
+    strict = Client(enforce_csrf_checks=True)
+    strict.force_login(world.person("Ada").user)
+    token = html.fromstring(strict.get("/keys/").content).cssselect("[name=csrfmiddlewaretoken]")[0].get("value")
+    rows = Fingerprint(world.a.organization)
+    before, wrong, asked = rows.take(), [], 0
+    for address in addresses():
+        route = roles.matrix().find(address.name)
+        if "POST" in route.who and not address.name.startswith("admin:"):
+            asked += 1
+            url = url_of(address, parameters(address, route, world.a))
+            for body, headers in (
+                (BODY, {}),
+                (BODY | {"csrfmiddlewaretoken": token}, {"Origin": "https://evil.example"}),
+            ):
+                answer = strict.post(url, body, headers=headers)
+                if answer.status_code != 403 or b"This form was not accepted" not in answer.content:
+                    wrong.append((address.name, headers, answer.status_code))
+    assert wrong == []
+    assert asked > 60
+    assert rows.take() == before
+    accepted = strict.post(
+        "/theme/", {"theme": "dark", "csrfmiddlewaretoken": token}, headers={"Origin": "http://testserver"}
+    )
+    assert accepted.status_code == 302
 
 
 def test_what_a_person_may_is_what_links_ask(world):

@@ -1,0 +1,70 @@
+"""The commands of docs/operations.md that back up and restore, and what a restore brings back."""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from dashboard import postgres
+from keys import vault
+from tests.factories import string_of
+from tests.gateway.processes import wait_until
+
+GUIDE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
+PATH = "/map/1/x"
+
+
+def command(program: str) -> str:
+    """The line of the page that calls a program."""
+    (found,) = re.findall(rf"^{program} .*$", GUIDE.read_text(), re.MULTILINE)
+    return found
+
+
+def run(line: str, url: str, folder: Path) -> None:
+    programs = Path(postgres.program("pg_dump")).parent
+    environment = {"PATH": f"{programs}:{os.defpath}", "DATABASE_URL": url, "LC_ALL": "C.UTF-8"}
+    done = subprocess.run(
+        ["bash", "-ec", line], env=environment, cwd=folder, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stderr
+
+
+def everything(connection: psycopg.Connection) -> dict[str, str]:
+    """A digest of each table, and of what guards them."""
+    tables = connection.execute("SELECT tablename FROM pg_tables WHERE schemaname = 'public'").fetchall()
+    rows = "SELECT coalesce(md5(string_agg(each::text, ';' ORDER BY each::text)), '') FROM \"{}\" AS each"
+    found = {table: connection.execute(rows.format(table)).fetchone()[0] for (table,) in tables}
+    triggers = connection.execute("SELECT tgrelid::regclass::text, tgname FROM pg_trigger WHERE NOT tgisinternal")
+    return found | {"triggers": str(sorted(triggers.fetchall()))}
+
+
+@pytest.fixture
+def beside(people, postgres_server, own_gateway):
+    """A gateway on a server with the cast; nothing is counted, so that the tables stand still."""
+    return own_gateway(DATABASE_URL=postgres_server.fill().url, GATEWAY_SHIPPER="0").start()
+
+
+def test_a_restore_brings_everything_back_also_what_was_revoked_since(people, postgres_server, beside, tmp_path):
+    string = string_of(people.key)
+    wait_until(lambda: beside.http().ask(PATH, x_api_key=string).status == 404, what="the sample API is asked")
+    with postgres_server.connect() as connection:
+        before = everything(connection)
+        run(command("pg_dump"), postgres_server.url, tmp_path)
+        connection.execute("UPDATE keys_apikey SET disabled_at = now() WHERE id = %s", (people.key.pk,))
+        connection.execute("DELETE FROM keys_keyproduct WHERE key_id = %s", (people.other_key.pk,))
+    wait_until(lambda: beside.http().ask(PATH, x_api_key=string).code == "disabled_key", what="the key is refused")
+    run(command("pg_restore"), postgres_server.url, tmp_path)
+    with postgres_server.connect() as connection:
+        after = everything(connection)
+        assert {name for name in before if after.get(name) != before[name]} <= {"gateway_node", "gateway_ack"}
+        with pytest.raises(psycopg.errors.InsufficientPrivilege):
+            connection.execute("UPDATE accounts_auditevent SET verb = 'nothing'")
+        statement = "SELECT sealed, number FROM keys_keysecret WHERE key_id = %s"
+        sealed, number = connection.execute(statement, (people.key.pk,)).fetchone()
+        place = {"organization": people.northwind.public_id, "key": people.key.public_id, "number": number}
+        assert vault.open_sealed(bytes(sealed), **place) == string
+    wait_until(lambda: beside.http().ask(PATH, x_api_key=string).status == 404, what="the key works again")
+    assert "taking a new snapshot" in beside.log()
