@@ -1,8 +1,10 @@
 """The commands of docs/operations.md that back up and restore, and what a restore brings back."""
 
+import datetime as dt
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import psycopg
@@ -10,8 +12,9 @@ import pytest
 
 from dashboard import postgres
 from keys import vault
-from tests.factories import string_of
-from tests.gateway.processes import wait_until
+from keys.models import GatewayFeed, GatewayNode
+from tests.factories import KeyFactory, string_of
+from tests.gateway.processes import ROOT, wait_until
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
 PATH = "/map/1/x"
@@ -68,3 +71,64 @@ def test_a_restore_brings_everything_back_also_what_was_revoked_since(people, po
         assert vault.open_sealed(bytes(sealed), **place) == string
     wait_until(lambda: beside.http().ask(PATH, x_api_key=string).status == 404, what="the key works again")
     assert "taking a new snapshot" in beside.log()
+
+
+def manage(url: str, *arguments: object) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "manage.py", *map(str, arguments)],
+        env={**os.environ, "DATABASE_URL": url}, cwd=ROOT, capture_output=True, text=True, check=False,
+    )  # fmt: skip
+
+
+def test_what_a_gateway_knew_as_revoked_is_revoked_again(people, postgres_server, own_gateway):
+    """The copy of the database stands for a backup that was restored: it knows nothing of what comes after it."""
+    ada = people.ada
+    disabled, deleted, rotated, retired, kept = (KeyFactory(organization=people.northwind) for _ in range(5))
+    old = string_of(retired)
+    retired.rotate(by=ada, version=retired.version, delay=dt.timedelta(days=1))
+    suspended = KeyFactory()
+    strings = {key: string_of(key) for key in (disabled, deleted, rotated, suspended, retired, kept)}
+    restored = postgres_server.fill().url
+    knowing = own_gateway("knowing", GATEWAY_SHIPPER="0").start()
+    saved = knowing.folder / "policy"
+    command = ("revoke_again", saved, "--by", people.sam.email)
+
+    def is_known() -> bool:
+        number = GatewayFeed.objects.get().number
+        return saved.exists() and GatewayNode.objects.get(name="knowing").applied_number == number
+
+    wait_until(is_known)
+    refused = manage(restored, *command)
+    assert (refused.returncode, "they know no more" in refused.stderr) == (1, True), refused.stderr
+    disabled.disable(by=ada)
+    deleted.mark_deleted(by=ada)
+    rotated.rotate(by=ada, version=rotated.version, delay=dt.timedelta(0))
+    retired.retire_old_string(by=ada, version=retired.version)
+    suspended.organization.suspend(by=people.sam, reason="Unpaid.")
+    wait_until(is_known)
+    assert knowing.stop() == 0
+
+    done = manage(restored, *command)
+    assert done.returncode == 0, done.stderr
+    assert sorted(done.stdout.splitlines()) == sorted([
+        f"{suspended.organization.public_id} suspended",
+        f"{disabled.public_id} disabled",
+        f"{deleted.public_id} deleted",
+        f"{rotated.public_id} disabled: its string was replaced",
+        f"{retired.public_id} old string retired",
+    ])  # fmt: skip
+    http = own_gateway("after", DATABASE_URL=restored, GATEWAY_SHIPPER="0").start().http()
+    assert {key.name: http.ask(PATH, x_api_key=string).code for key, string in strings.items()} == {
+        disabled.name: "disabled_key", deleted.name: "unknown_key", rotated.name: "disabled_key",
+        suspended.name: "suspended", retired.name: "not_found", kept.name: "not_found",
+    }  # fmt: skip
+    assert http.ask(PATH, x_api_key=old).code == "expired_key"
+
+    wrong = saved.with_name("cut")
+    wrong.write_bytes(saved.read_bytes()[:200])
+    for arguments, why in (
+        ((wrong, "--by", people.sam.email), "cannot be used"),
+        ((saved, "--by", ada.email), "Nobody of the staff"),
+    ):
+        refused = manage(restored, "revoke_again", *arguments)
+        assert (refused.returncode, why in refused.stderr) == (1, True), refused.stderr
