@@ -250,13 +250,14 @@ class Alert(models.Model):
 
     def _make_secret(self) -> None:
         self.new_secret = f"whsec_{secrets.token_urlsafe(32)}"
-        self.webhook_secret = vault.seal(self.new_secret, **self._place())
+        self.webhook_secret = vault.seal(self.new_secret, **self.place())
 
     def secret(self) -> str:
         """Open the signing secret. Raises keys.vault.SealError; only for signing."""
-        return vault.open_sealed(bytes(self.webhook_secret or b""), **self._place())
+        return vault.open_sealed(bytes(self.webhook_secret or b""), **self.place())
 
-    def _place(self) -> dict[str, Any]:
+    def place(self) -> dict[str, Any]:
+        """Return where the vault seals the signing secret."""
         return {"organization": self.organization.public_id, "key": self.public_id, "number": 0}
 
     def _facts(self) -> dict[str, Any]:
