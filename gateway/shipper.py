@@ -10,7 +10,6 @@ import logging
 import os
 import signal
 import sys
-import threading
 import time
 import uuid
 from collections.abc import Mapping, Sequence
@@ -21,6 +20,7 @@ from typing import Any
 import psycopg
 
 from dashboard.postgres import die_with_parent
+from dashboard.stopping import Stopping
 from gateway import batches, policy_sql, segments, usage
 from gateway import config as configuration
 from gateway.batches import Tally
@@ -262,7 +262,7 @@ def _time(at_us: int) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%SZ", time.gmtime(at_us / 1e6))
 
 
-def run(config: Config, stopping: threading.Event) -> None:
+def run(config: Config, stopping: Stopping) -> None:
     """Ship every quarter of a second, more rarely under load, until told to stop, then once more."""
     shipper = Shipper(config)
     is_away = False
@@ -302,9 +302,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(error, file=sys.stderr)
         return 2
     logging.basicConfig(level=config.log_level, format="%(asctime)s %(levelname)s %(name)s %(message)s")
-    stopping = threading.Event()
-    for number in (signal.SIGTERM, signal.SIGINT):
-        signal.signal(number, lambda *_: stopping.set())
+    stopping = Stopping((signal.SIGTERM, signal.SIGINT))
     if options.once:
         stopping.set()
     if options.parent:

@@ -1,12 +1,17 @@
 """A pytest plugin that is there before the settings are read: a data folder and a PostgreSQL for this run alone."""
 
 import os
+import signal
 import sys
 import tempfile
 
 # Nearly two hundred processes are started from here: each would compile the whole project anew, and each worker all tests.
 sys.dont_write_bytecode = False
 os.environ.pop("PYTHONDONTWRITEBYTECODE", None)
+
+# A shell has what it runs in the background ignore Ctrl-C, and whatever is started from there: tests send it.
+if signal.getsignal(signal.SIGINT) == signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 if "LATCHKEY_TEST_RUN" not in os.environ:  # workers inherit what the first process made
     os.environ["LATCHKEY_TEST_RUN"] = "1"

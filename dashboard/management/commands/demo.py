@@ -6,7 +6,6 @@ import signal
 import socket
 import subprocess
 import sys
-import threading
 import time
 import urllib.error
 import urllib.request
@@ -20,6 +19,7 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from dashboard import postgres
 from dashboard.demo import alerts, seed, usage
 from dashboard.demo.cast import ADMIN, CUSTOMERS, PASSWORD
+from dashboard.stopping import Stopping
 from keys import due
 from keys.models import ApiKey, KeyringCheck
 from keys.snippets import PATH
@@ -44,10 +44,10 @@ class Command(BaseCommand):
             raise CommandError("The demo is for development: set DEBUG=1.")
         if options["die_with_parent"]:
             postgres.die_with_parent(signal.SIGTERM)
-        ended = threading.Event()
-        for name in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-            if name != signal.SIGHUP or signal.getsignal(name) != signal.SIG_IGN:  # under nohup it goes on
-                signal.signal(name, lambda *_: ended.set())
+        names = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # under nohup it goes on
+            names.append(signal.SIGHUP)
+        ended = Stopping(names)
         port, gateway_port = os.environ.get("PORT", "8000"), os.environ.get("GATEWAY_PORT", "8001")
         for taken in filter(_is_taken, (port, gateway_port)):
             raise CommandError(f"Port {taken} is taken: another demo? Choose others with PORT and GATEWAY_PORT.")
@@ -105,7 +105,7 @@ class Command(BaseCommand):
             start_new_session=True,
         )
 
-    def _wait(self, addresses: dict[str, str], children: list[subprocess.Popen[bytes]], ended: threading.Event) -> None:
+    def _wait(self, addresses: dict[str, str], children: list[subprocess.Popen[bytes]], ended: Stopping) -> None:
         deadline = time.monotonic() + READY_SECONDS
         for name, address in addresses.items():
             while not ended.is_set() and not _is_ready(f"{address}/readyz"):
