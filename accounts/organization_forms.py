@@ -10,6 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.forms import EMAIL_LENGTH, HELP
 from accounts.models import Membership, Organization, Role, User
+from dashboard.fields import NameField
 from keys.forms import ActionForm
 from keys.pasted import refuse_key
 
@@ -17,20 +18,13 @@ from keys.pasted import refuse_key
 class NameForm(ActionForm):
     """The name of an organisation."""
 
-    name = forms.CharField(
+    name = NameField(
         label=gettext_lazy("Name"),
         max_length=80,
         validators=[refuse_key],
         help_text=gettext_lazy("The company or project that the keys belong to."),
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
-
-    def clean_name(self) -> str:
-        """Refuse names that cannot be read."""
-        name = " ".join(str(self.cleaned_data["name"]).split())
-        if not name.isprintable():
-            raise ValidationError(_("The name has characters that cannot be shown."))
-        return name
 
 
 class DeleteForm(ActionForm):
@@ -109,7 +103,7 @@ class InviteForm(RoleForm):
 class JoinForm(forms.Form):
     """Name and password of a person who had no account; the link of the mail has proven the address."""
 
-    first_name = forms.CharField(
+    first_name = NameField(
         label=gettext_lazy("Name"),
         max_length=150,
         required=False,
@@ -125,13 +119,6 @@ class JoinForm(forms.Form):
     def __init__(self, *args: Any, email: str, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
         self.email = email
-
-    def clean_first_name(self) -> str:
-        """Refuse names that cannot be read: they stand in mails to others."""
-        name = " ".join(str(self.cleaned_data["first_name"]).split())
-        if not name.isprintable():
-            raise ValidationError(_("The name has characters that cannot be shown."))
-        return name
 
     def clean_password(self) -> str:
         """Hold it against the same rules as every other new password."""

@@ -13,6 +13,7 @@ from alerts import webhooks
 from alerts.conditions import LEAST_REQUESTS, WINDOWS_MINUTES, Condition
 from alerts.models import Alert, Wish
 from analytics import queries
+from dashboard.fields import NameField
 from keys.forms import ActionForm
 from keys.models import ApiKey
 from keys.pasted import refuse_key
@@ -28,7 +29,7 @@ def minutes(count: int) -> str:
 class AlertForm(ActionForm):
     """Set an alert with a condition, or edit one: only what the condition asks for is there."""
 
-    name = forms.CharField(
+    name = NameField(
         label=_("Name"),
         max_length=80,
         validators=[refuse_key],
@@ -98,13 +99,6 @@ class AlertForm(ActionForm):
         offered, _ = queries.key_options(organization, chosen)
         choices = [(key.public_id, key.name) for key in offered if key.deleted_at is None]
         field.widget.choices = [("", ALL_KEYS), *choices]
-
-    def clean_name(self) -> str:
-        """Refuse names that cannot be read."""
-        name = " ".join(str(self.cleaned_data["name"]).split())
-        if not name.isprintable():
-            raise ValidationError(gettext("The name has characters that cannot be shown."))
-        return name
 
     def clean_webhook_url(self) -> str:
         """Refuse what no webhook is sent to, as far as the address itself tells."""

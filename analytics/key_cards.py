@@ -76,7 +76,7 @@ def spark(usage: KeyUsage) -> SafeString:
     """Return the sparkline of seven days: what came on an old string, what else passed, what was refused."""
     drawn = usage.sketch
     return SafeString(  # geometry, and a sentence of ours
-        f'<svg class="spark" data-state="{usage.state}" viewBox="0 0 {drawn.width} 28" preserveAspectRatio="none" role="img" '
+        f'<svg class="spark" viewBox="0 0 {drawn.width} 28" preserveAspectRatio="none" role="img" '
         f'aria-label="{usage.sentence}"><path class="ground" d="M0 27.5h{drawn.width}"/><path class="old" d="{drawn.old}"/>'
         f'<path d="{drawn.passed}"/><path class="refused" d="{drawn.refused}"/></svg>'
     )

@@ -34,25 +34,12 @@ class KeyUsage:
     peak_product: str
     peak_limit: int | None
     sketch: Sketch
-    uses_old_string: bool
     day: DayTraffic
 
     @property
     def is_all_refused(self) -> bool:
         """Whether requests came and none passed."""
         return 0 < self.requests == self.refused
-
-    @property
-    def is_over(self) -> bool:
-        """Whether a peak was above its limit."""
-        return self.peak_limit is not None and self.peak_qps > self.peak_limit
-
-    @property
-    def state(self) -> str:
-        """`unused`, `grace`, `breaching` or `healthy`, for styling."""
-        if not self.requests:
-            return "unused"
-        return "grace" if self.uses_old_string else "breaching" if self.is_over else "healthy"
 
     @property
     def sentence(self) -> str:
@@ -68,7 +55,7 @@ Peak = tuple[int, str, int | None]
 
 NO_PEAK: Peak = (0, "", None)
 
-NOTHING = KeyUsage(0, 0, 0, "", None, charts.sketch([0] * PINS), uses_old_string=False, day=DayTraffic())
+NOTHING = KeyUsage(0, 0, 0, "", None, charts.sketch([0] * PINS), day=DayTraffic())
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +107,6 @@ def _usage(pins: Pins) -> KeyUsage:
         sum(pins.refused),
         *of_week,
         charts.sketch(passed, pins.old, pins.refused),
-        uses_old_string=any(pins.old),
         day=DayTraffic(*pins.day, peak_qps=of_day[0], peak_limit=of_day[2], peak_product=of_day[1]),
     )
 

@@ -25,7 +25,7 @@ def example_card() -> dict[str, Any]:
     days = [0, 2, 9, 5, 0, 3, 11, 4] * 3 + [1, 4, 12, 6]
     refused = [0] * 26 + [2, 3]
     usage = KeyUsage(
-        sum(days), sum(refused), 48, "Routing API", 60, charts.sketch(days, refused=refused), uses_old_string=False, day=DayTraffic(41)
+        sum(days), sum(refused), 48, "Routing API", 60, charts.sketch(days, refused=refused), day=DayTraffic(41)
     )  # fmt: skip
     card = KeyRow(
         pk=0, public_id=EXAMPLE_ID, name="Web shop, production", hint="lkR4tW…9fQ2", state="healthy", billing="Paying",

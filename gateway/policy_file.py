@@ -13,7 +13,7 @@ import tempfile
 import time
 import zlib
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import asdict
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -211,33 +211,51 @@ class PolicyFile:
     def load(self, rules: Rules, most_s: float) -> float:
         """Fill empty rules with what is on disk, and go on keeping it. Return how many seconds ago it was right.
 
-        Raises Unusable for what is broken, incomplete, of other peppers or older than `most_s`; OSError for what cannot be read.
+        Raises as `read`, and Unusable for what is older than `most_s`.
         """
-        with self._path.open("rb") as file:
-            payloads = _read(file.read)
-            if next(payloads, (b"", 0))[0] != _head(self._fingerprints):
-                raise Unusable("it is of another version or of other peppers")
-            is_complete, age_s, end, base_bytes = False, float("inf"), 0, 0
-            for payload, behind in payloads:
-                kind, content = payload[:1], payload[1:]
-                if kind == _MARK:
-                    age_s = _age_s(payload)
-                    continue
-                end = behind
-                if kind == _LINES:
-                    for line in content.split(b"\n"):
-                        rules.put_line(line)
-                elif kind == _CHANGES:
-                    _apply(rules, json.loads(content))
-                elif kind == _COMPLETE:
-                    is_complete, base_bytes = True, behind
-        if not is_complete:
-            raise Unusable("it is not complete")
-        if not 0 <= age_s <= most_s:
+        found = read(self._path, self._fingerprints, rules)
+        if found.mark is None or not 0 <= (age_s := _age_s(found.mark)) <= most_s:
             raise Unusable("it is too old")
         self._file = os.open(self._path, os.O_WRONLY | os.O_CLOEXEC)
-        self._end, self._base_bytes = end, base_bytes
+        self._end, self._base_bytes = found.end, found.base_bytes
         return age_s
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """What was read: the last mark, where it or the next change goes, and where the keys end that it began with."""
+
+    mark: bytes | None
+    end: int
+    base_bytes: int
+
+
+def read(path: Path, fingerprints: Mapping[int, str], rules: Rules) -> Found:
+    """Fill empty rules with what a file holds, whoever keeps it.
+
+    Raises Unusable for what is broken, incomplete or of other peppers; OSError for what cannot be read.
+    """
+    mark, is_complete, end, base_bytes = None, False, 0, 0
+    with path.open("rb") as file:
+        payloads = _read(file.read)
+        if next(payloads, (b"", 0))[0] != _head(fingerprints):
+            raise Unusable("it is of another version or of other peppers")
+        for payload, behind in payloads:
+            kind, content = payload[:1], payload[1:]
+            if kind == _MARK:
+                mark = payload
+                continue
+            end = behind
+            if kind == _LINES:
+                for line in content.split(b"\n"):
+                    rules.put_line(line)
+            elif kind == _CHANGES:
+                _apply(rules, json.loads(content))
+            elif kind == _COMPLETE:
+                is_complete, base_bytes = True, behind
+    if not is_complete:
+        raise Unusable("it is not complete")
+    return Found(mark, end, base_bytes)
 
 
 def _read(read: Any) -> Iterator[tuple[bytes, int]]:

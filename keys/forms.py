@@ -14,6 +14,7 @@ from django.utils.translation import gettext_lazy as _
 
 from accounts.models import KeyPolicy, Organization
 from dashboard import words
+from dashboard.fields import NameField
 from keys import domains, ends
 from keys.models import ApiKey, BillingType, Product
 from keys.models.qps_request import MAX_QPS
@@ -102,7 +103,7 @@ class DomainsField(forms.CharField):
 class KeyForm(ActionForm):
     """Create a key, or edit one."""
 
-    name = forms.CharField(
+    name = NameField(
         label=_("Name"),
         max_length=80,
         validators=[refuse_key],
@@ -190,13 +191,6 @@ class KeyForm(ActionForm):
                 self.key.expires_at if self.key and is_same else day and ends.end_of(day, self.organization.zone)
             )
         return cleaned
-
-    def clean_name(self) -> str:
-        """Refuse names that cannot be read."""
-        name = " ".join(str(self.cleaned_data["name"]).split())
-        if not name.isprintable():
-            raise ValidationError(gettext("The name has characters that cannot be shown."))
-        return name
 
 
 class RotateForm(ActionForm):

@@ -6,10 +6,10 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.db import transaction
 from django.http import HttpRequest
-from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Organization, User, check_time_zone
+from dashboard.fields import NameField
 from keys.models import ApiKey, Product
 from keys.pasted import refuse_key
 
@@ -19,19 +19,12 @@ FIRST_KEY = "My first API key"
 class RegistrationForm(forms.Form):
     """What registering asks beyond address and password; allauth merges the two."""
 
-    organization = forms.CharField(
+    organization = NameField(
         label=gettext_lazy("Organisation"), max_length=80, validators=[refuse_key],
         help_text=gettext_lazy("The company or project that your keys belong to."),
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )  # fmt: skip
     time_zone = forms.CharField(required=False, widget=forms.HiddenInput(attrs={"data-time-zone": ""}))
-
-    def clean_organization(self) -> str:
-        """Refuse names that cannot be read: they stand in mails to others."""
-        name = " ".join(str(self.cleaned_data["organization"]).split())
-        if not name.isprintable():
-            raise ValidationError(_("The name has characters that cannot be shown."))
-        return name
 
     def clean_time_zone(self) -> str:
         """Fall back to UTC: the browser fills this in, not the person."""

@@ -8,7 +8,7 @@ A list of keys, and one (two queries for all of them; `keys` are things with the
     {% usage_for usages key as usage %}           a KeyUsage
     {% spark usage %}                             the sparkline: 28 pins of six hours
 
-`usage` has requests, refused, is_all_refused, uses_old_string, peak_qps, peak_product, peak_limit, is_over, state, sentence, and can
+`usage` has requests, refused, is_all_refused, peak_qps, peak_product, peak_limit, sketch, sentence, and can
 be shown otherwise than by these tags. A key's last 24 hours, for confirmations (three queries; needs `key` in the context):
 
     {% include "analytics/_traffic.html" %}

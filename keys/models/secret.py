@@ -97,7 +97,7 @@ class KeySecret(models.Model):
 
 
 class KeyringCheck(models.Model):
-    """The fingerprint of each pepper and master key ever used, to recognise a wrong one at start."""
+    """The fingerprint of each pepper and master key that something was made with, to recognise a wrong one at start."""
 
     purpose = models.CharField(_("purpose"), max_length=20)
     version = models.PositiveSmallIntegerField(_("version"))
@@ -112,7 +112,7 @@ class KeyringCheck(models.Model):
 
     @classmethod
     def verify(cls) -> None:
-        """Compare the settings' peppers and master keys with those used before; remember new versions.
+        """Compare the settings' peppers and master keys with those used before; remember the newest, which is used from now on.
 
         Raises ImproperlyConfigured with one sentence that says which is wrong or missing, instead of letting every customer be refused.
         """
@@ -126,7 +126,7 @@ class KeyringCheck(models.Model):
                     raise ImproperlyConfigured(
                         f"{purpose} version {version} is not the one that the database was made with."
                     )
-            KeyringCheck.objects.bulk_create(
-                [KeyringCheck(purpose=purpose, version=v, fingerprint=f) for v, f in found.items() if v not in known],
-                ignore_conflicts=True,
-            )
+            newest = ring.current[0]
+            if newest not in known:
+                made = KeyringCheck(purpose=purpose, version=newest, fingerprint=found[newest])
+                KeyringCheck.objects.bulk_create([made], ignore_conflicts=True)

@@ -59,21 +59,21 @@ def test_finished_hours_are_counted_once_a_minute_and_the_last_ones_always(
 def test_a_rotation_counts_what_came_on_the_old_string_at_once(cast, remembering):
     now = timezone.now()
     record(cast.key, "search", now - 30 * HOUR, 50)
-    assert not usage_of(cast, cast.key).uses_old_string
+    assert not usage_of(cast, cast.key).sketch.old
     cast.key.rotate(by=cast.ada, version=cast.key.version, delay=DAY, at=now - 20 * HOUR)
     record(cast.key, "search", now - 15 * HOUR, 7, string=1)
     record(cast.key, "search", now, 3, string=1)
     usage = usage_of(cast, cast.key)
-    assert (usage.uses_old_string, usage.requests) == (True, 60)
+    assert usage.requests == 60
     assert usage.sketch.old.count("M") == 2
 
 
 def test_a_new_limit_is_held_against_peaks_that_are_remembered(cast, remembering):
     record(cast.key, "search", timezone.now() - 3 * DAY, 10, peak=6)
-    assert usage_of(cast, cast.key).is_over
+    assert usage_of(cast, cast.key).peak_limit == 5
     cast.key.key_products.filter(product__code="search").update(qps_limit=50)
     usage = usage_of(cast, cast.key)
-    assert (usage.peak_qps, usage.peak_limit, usage.is_over) == (6, 50, False)
+    assert (usage.peak_qps, usage.peak_limit) == (6, 50)
 
 
 def test_requests_of_a_product_that_was_taken_away_count_but_have_no_limit(cast):
@@ -95,12 +95,10 @@ def test_requests_on_an_old_string_are_drawn_apart_from_the_rotation_on(cast):
     now = timezone.now()
     record(cast.key, "search", now - 30 * HOUR, 50)
     cast.key.rotate(by=cast.ada, version=cast.key.version, delay=DAY, at=now - 20 * HOUR)
-    assert not usage_of(cast, cast.key).uses_old_string
+    assert not usage_of(cast, cast.key).sketch.old
     record(cast.key, "search", now - 10 * HOUR, 7, string=1)
     record(cast.key, "search", now - 10 * HOUR, 9, string=2)
     usage = usage_of(cast, cast.key)
-    assert usage.uses_old_string
-    assert usage.state == "grace"
     assert usage.sketch.old.count("M") == 1
     assert usage.requests == 66
 
@@ -109,7 +107,7 @@ def test_the_peak_is_that_of_the_product_nearest_to_its_limit(cast):
     record(cast.key, "map-display", timezone.now(), 500, peak=200)
     record(cast.key, "search", timezone.now(), 10, peak=6)
     usage = usage_of(cast, cast.key)
-    assert (usage.peak_qps, usage.peak_product, usage.peak_limit, usage.is_over) == (6, "Search API", 5, True)
+    assert (usage.peak_qps, usage.peak_product, usage.peak_limit) == (6, "Search API", 5)
 
 
 @pytest.mark.parametrize("zone", ["UTC", "Asia/Kathmandu", "Australia/Lord_Howe", "America/New_York"])
@@ -129,7 +127,7 @@ def test_pins_are_quarters_of_the_organisations_days(cast, zone):
 
 def test_an_unused_key_says_so(cast):
     usage = usage_of(cast, cast.key)
-    assert (usage.requests, usage.state, usage.sentence) == (0, "unused", "No requests in 7 days")
+    assert (usage.requests, usage.sentence) == (0, "No requests in 7 days")
     assert key_usage.of_keys([], cast.northwind) == {}
 
 

@@ -61,6 +61,7 @@ def test_everything_is_sealed_anew_and_the_old_master_key_can_go(cast, ring, set
     assert "All is sealed with version 2" in said
     assert strings > 1
 
+    KeyringCheck.verify()  # a worker that starts again before the old one is taken out does not bring it back
     ring(NEWER)
     KeyringCheck.verify()
     for key in (cast.key, cast.other_key):

@@ -107,9 +107,13 @@ def test_what_a_gateway_knew_as_revoked_is_revoked_again(people, postgres_server
     suspended.organization.suspend(by=people.sam, reason="Unpaid.")
     wait_until(is_known)
     assert knowing.stop() == 0
+    draft = saved.with_name("policy-1.draft")  # of a gateway that has the folder in use
+    draft.touch()
+    before = saved.read_bytes()
 
     done = manage(restored, *command)
     assert done.returncode == 0, done.stderr
+    assert (draft.exists(), saved.read_bytes()) == (True, before)
     assert sorted(done.stdout.splitlines()) == sorted([
         f"{suspended.organization.public_id} suspended",
         f"{disabled.public_id} disabled",

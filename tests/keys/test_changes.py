@@ -56,7 +56,7 @@ def test_the_billing_types_are_those_of_the_plan(cast, ada, plan, types):
     [
         ({"name": ""}, "This field is required."),
         ({"name": "x" * 81}, "at most 80 characters"),
-        ({"name": "a\u0000b"}, "Null characters are not allowed."),
+        ({"name": "a\u0000b"}, "The name has characters that cannot be shown."),
         ({"products": []}, "Choose at least one product."),
         ({"products": ["999999"]}, "Select a valid choice."),
         ({"allowed_domains": "example.com, https://shop.example.com/"}, "“https://shop.example.com/” is an address"),

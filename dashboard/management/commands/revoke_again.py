@@ -58,12 +58,10 @@ class Command(BaseCommand):
 
 def _read(path: Path) -> Rules:
     rules = Rules()
-    kept = policy_file.PolicyFile(path, vault.peppers().fingerprints("KEY_PEPPERS"))
     try:
-        kept.load(rules, float("inf"))
+        policy_file.read(path, vault.peppers().fingerprints("KEY_PEPPERS"), rules)
     except (policy_file.Unusable, OSError) as error:
         raise CommandError(f"{path} cannot be used: {error}.") from None
-    kept.close()
     return rules
 
 
