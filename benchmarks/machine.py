@@ -110,13 +110,13 @@ def cpu_alone_s(pid: int) -> float:
 
 
 def children(pid: int) -> list[int]:
-    """Return the processes that a process has started and that are there."""
+    """Return the processes that a process has started and that are there; none of one that has ended meanwhile."""
     found = []
-    for listed in Path(f"/proc/{pid}/task").glob("*/children"):
-        try:
+    try:
+        for listed in Path(f"/proc/{pid}/task").glob("*/children"):
             found += [int(number) for number in listed.read_text().split()]
-        except OSError:
-            continue
+    except OSError:  # PostgreSQL's helpers come and go
+        pass
     return found
 
 
