@@ -3,6 +3,7 @@
 import base64
 import hmac
 import string as letters
+import zlib
 
 import pytest
 from hypothesis import given
@@ -22,6 +23,19 @@ def test_a_string_is_forty_alphanumeric_characters_with_its_prefix():
         assert string.startswith("lk")
         assert set(string) <= set(letters.ascii_letters + letters.digits)
         assert tokens.is_well_formed(string)
+
+
+def test_a_string_of_an_earlier_day_is_still_one():
+    """What customers hold: nobody may change how it is made up without keeping it valid."""
+    assert tokens.is_well_formed("lk0123456789abcdefghijABCDEFGHIJZz1RBUYE")
+
+
+@given(st.text(alphabet=tokens.ALPHABET, max_size=40))
+def test_the_checksum_is_the_crc_32_in_base_62(body):
+    number = 0
+    for letter in tokens.checksum(body):
+        number = number * 62 + tokens.ALPHABET.index(letter)
+    assert number == zlib.crc32(body.encode())
 
 
 @given(POSITION, LETTER)
@@ -79,6 +93,10 @@ def test_a_keyring_is_read_with_its_newest_key_current():
     assert ring.current == (2, b"b" * 32)
     assert ring.get(1) == b"a" * 32
     assert ring.get(3) is None
+
+
+def test_versions_are_one_byte():
+    assert tokens.read_keyring("X", f"1:{encoded(b'a')},255:{encoded(b'b')}").current == (255, b"b" * 32)
 
 
 @pytest.mark.parametrize(
