@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway import answers, forward
+from gateway import answers, forward, requests
 from gateway.answers import Reply
 from gateway.requests import BadTarget, find_key, read_target
 from tests.factories import string_of
@@ -22,6 +22,7 @@ SEARCH = "/search/2/x"
         (b"/a?key=x&b=1&key=y&key", b"/a?b=1"),
         (b"/a?b=1&key=x", b"/a?b=1"),
         (b"/a?%6bey=x&k%65%79=y&b", b"/a?b"),
+        (b"/a?na%6De=x&%6bey=y&%6bee", b"/a?na%6De=x&%6bee"),
         (b"/a?monkey=x&keys=y&a=key=z", b"/a?monkey=x&keys=y&a=key=z"),
         (b"/a%2Fb/%C3%A9?x=%20+&&y", b"/a%2Fb/%C3%A9?x=%20+&&y"),
         (b"/a?", b"/a"),
@@ -49,6 +50,22 @@ def test_any_address_that_is_read_is_served_under_the_same_path_without_a_key(no
     assert clean.isascii()
     assert clean.decode().isprintable()
     assert b" " not in clean
+
+
+@pytest.mark.parametrize("address", [b"/remembered?key=%s", b"/remembered#key=%s", b"/remembered?a#%s", b"/%s?a"])
+def test_of_an_address_no_more_is_remembered_than_its_path(address):
+    word = b"lkNobodyMayKeepThis"
+    forward.read_original({b"x-original-uri": address % word})
+    caches = [value for module in (forward, requests) for value in vars(module).values() if isinstance(value, dict)]
+    assert caches
+    assert not any(word in key for cache in caches for key in cache if isinstance(key, bytes))
+
+
+def test_addresses_are_remembered_up_to_a_bound():
+    for number in range(10_000):
+        forward.read_original({b"x-original-uri": b"/bound/%d" % number})
+    caches = [value for value in vars(forward).values() if isinstance(value, dict) and b"/bound/9999" in value]
+    assert [len(cache) <= 4096 for cache in caches] == [True]
 
 
 def test_an_address_that_is_said_twice_or_never_is_refused():

@@ -71,6 +71,26 @@ def test_entries_are_read_as_they_were_written(counted, group, record):
     assert list(records.read_hits(packed)) == counted
 
 
+def test_entries_of_an_earlier_day_are_read():
+    """A gateway may leave a journal behind that a newer shipper ships."""
+    data = bytes.fromhex(
+        "2400000061901a0704070000000b000000000000000c0000000000000002000000030000000000000000c8002100000077beb7e00107000000"
+        "0100000001402046484706000700000002000000024020464847060039000000dfe225a5050700000001402046484706000c0e07076d617073"
+        "2e6578616d706c653230332e302e3131332e302f323446697265666f7874726163652d3119000000ca6f6f6402034020464847060009402046"
+        "484706002a000000000000002b0000003dd9a2f70301402046484706000b000000000000000c00000000000000030000000000000002000000"
+        "f6011f0000002b000000359b645c0302402046484706000b000000000000000c000000000000000300000000000000020000009401ffffffff"
+    )
+    at_us = 1_767_225_600_000_000
+    assert [entry for entry, _ in records.decode(data)] == [
+        records.Beginning(7, Group(11, 12, 2, 3, 0, 200)),
+        Hits(records.pack_hit(7, 1, at_us + 1) + records.pack_hit(7, 2, at_us + 2)),
+        Record(7, at_us + 1, "maps.example", "203.0.113.0/24", "Firefox", "trace-1"),
+        Gap(at_us + 3, at_us + 9, 42),
+        Correction(at_us + 1, 11, 12, 2, 3, 502, 31),
+        Correction(at_us + 2, 11, 12, 2, 3, 404, None),
+    ]
+
+
 @given(frames, st.data())
 def test_a_damaged_frame_is_never_read(frame, data):
     damaged = bytearray(frame)
