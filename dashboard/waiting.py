@@ -5,6 +5,7 @@ here: the body of a request is read before its turn, and a streamed answer goes 
 """
 
 import io
+import logging
 import os
 import tempfile
 import threading
@@ -15,9 +16,20 @@ from wsgiref.types import StartResponse, WSGIApplication, WSGIEnvironment
 
 from django.http import HttpResponseBase
 
+log = logging.getLogger("latchkey.dashboard")
+
 SIGN_S: Final = 5.0
 """How often a reader is sent a little of a file that is still being written, so that no proxy gives the answer up."""
 
+BROKEN_OFF: Final = b"\nThis file is not complete: making it failed here. Please download it again.\n"
+"""Behind the last line of a CSV, and no JSON: whoever reads the file cannot take it for a whole one."""
+
+_HEADERS: Final = [
+    ("Content-Type", "text/plain"),
+    ("Content-Security-Policy", "default-src 'none'"),
+    ("X-Content-Type-Options", "nosniff"),
+    ("Connection", "close"),
+]
 _SIGN_LENGTH: Final = 4 * 1024
 _PIECE_LENGTH: Final = 64 * 1024
 _IN_MEMORY: Final = 1024 * 1024
@@ -36,7 +48,7 @@ class InTurn:
     def __call__(self, environ: WSGIEnvironment, start_response: StartResponse) -> Iterable[bytes]:
         """Answer a request when its turn has come, however long that takes."""
         if refused := self._take_body(environ):
-            start_response(refused, [("Content-Type", "text/plain"), ("Connection", "close")])
+            start_response(refused, list(_HEADERS))
             return [f"{refused}\n".encode()]
         if environ["PATH_INFO"].startswith(_WITHOUT_DATABASE):
             return self._application(environ, start_response)
@@ -76,21 +88,28 @@ class Streamed:
         self._turns = turns
 
     def __iter__(self) -> Iterator[bytes]:
+        """Yield all of it. What breaks off says so at its end: servers finish such an answer as if it were whole."""
+        try:
+            if self._answer is not None:
+                yield from self._pieces(self._answer)
+        except Exception:
+            log.exception("A file could not be made to its end.")
+            yield BROKEN_OFF
+        finally:
+            self.close()
+
+    def _pieces(self, answer: HttpResponseBase) -> Iterator[bytes]:
         """Yield a little at once and every SIGN_S while the rest is made, then the rest."""
-        if self._answer is None:
-            return
         with tempfile.SpooledTemporaryFile(max_size=_IN_MEMORY) as file:
             sent, due = 0, 0.0
-            try:
-                for piece in self._answer:
-                    file.write(piece)
-                    if time.monotonic() >= due:
-                        sign = _read(file, sent, _SIGN_LENGTH)
-                        sent += len(sign)
-                        yield sign
-                        due = time.monotonic() + SIGN_S
-            finally:
-                self.close()
+            for piece in answer:
+                file.write(piece)
+                if time.monotonic() >= due:
+                    sign = _read(file, sent, _SIGN_LENGTH)
+                    sent += len(sign)
+                    yield sign
+                    due = time.monotonic() + SIGN_S
+            self.close()
             while piece := _read(file, sent, _PIECE_LENGTH):
                 sent += len(piece)
                 yield piece

@@ -15,6 +15,7 @@ from django.conf import settings
 from django.db import connection
 from django.test import Client
 
+from dashboard.waiting import BROKEN_OFF
 from keys.models import KeyringCheck
 from tests.analytics.test_export import many_rows
 from tests.gateway.processes import database_url, free_port, wait_until
@@ -122,6 +123,24 @@ def test_readers_who_do_not_read_hold_no_connection_and_get_everything(dashboard
     assert contents == [contents[0]] * len(readers), "nothing of one is in another"
 
 
+def test_a_file_whose_making_fails_says_so_at_its_end(dashboard, cast):
+    many_rows(cast, 10, 10)
+    path = "/analytics/usage.csv?rows=keys&range=90d"
+    waiting = "FROM pg_stat_activity WHERE datname = current_database() AND wait_event_type = 'Lock'"
+    with psycopg.connect(database_url()) as other, ThreadPoolExecutor(1) as people, connection.cursor() as cursor:
+        other.execute("LOCK TABLE usage_day IN ACCESS EXCLUSIVE MODE")
+        answer = people.submit(dashboard.ask, path)
+
+        def is_waiting() -> bool:
+            cursor.execute(f"SELECT count(pg_terminate_backend(pid)) {waiting}")
+            return cursor.fetchone()[0] > 0
+
+        wait_until(is_waiting, what="the file is being made")
+        status, content = answer.result()
+    assert (status, content.endswith(BROKEN_OFF)) == (200, True), content
+    assert dashboard.ask(path)[1].count(b"\n") == 101
+
+
 def test_readers_who_leave_give_their_turn_back(dashboard, cast):
     many_rows(cast, 600, 80)
     for _ in range(TURNS + 1):
@@ -145,4 +164,5 @@ def test_senders_of_slow_or_endless_forms_hold_no_turn(dashboard):
     endless.putrequest("POST", "/accounts/login/")
     endless.putheader("Content-Length", "99999999999")
     endless.endheaders(b"login=")
-    assert endless.getresponse().status == 413
+    refused = endless.getresponse()
+    assert (refused.status, refused.headers["Content-Security-Policy"]) == (413, "default-src 'none'")
