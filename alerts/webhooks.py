@@ -13,6 +13,7 @@ import socket
 import ssl
 import threading
 import time
+from concurrent.futures import Future
 from dataclasses import dataclass
 from typing import Any, Final
 from urllib.parse import urlsplit
@@ -21,11 +22,12 @@ from django.conf import settings
 from django.utils.translation import gettext, gettext_noop
 
 TIMEOUT_S: Final = 5
-"""For connecting, sending and the beginning of the answer together; the look-up of the name has the system's own limit."""
+"""For looking up the name, connecting, sending and the beginning of the answer together."""
 
 KEPT_LENGTH: Final = 300
 """So many characters of an answer are kept."""
 
+NO_NAME: Final = gettext_noop("The name of the host was not looked up within 5 seconds.")
 NO_ANSWER: Final = gettext_noop("No answer within 5 seconds.")
 NO_WHOLE_ANSWER: Final = gettext_noop("No whole answer within 5 seconds.")
 SIGNATURE: Final = "Latchkey-Signature"
@@ -105,27 +107,40 @@ def check_address(address: Address) -> None:
         raise WebhookError(gettext("This address is internal: webhooks go to the public internet only."))
 
 
-def resolve(target: Target) -> list[Address]:
-    """Return the addresses of a target. Raises WebhookError when there is none or one of them is internal."""
+def resolve(target: Target, deadline: float) -> list[Address]:
+    """Return the addresses of a target. Raises WebhookError when there is none by the deadline or one of them is internal."""
+    asking: Future[list[Any]] = Future()
+    threading.Thread(target=_look_up, args=(target, asking), daemon=True).start()
     try:
-        found = socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
-    except (OSError, UnicodeError):
-        raise WebhookError(gettext("The name of the host is not known.")) from None
+        found = asking.result(max(0.0, deadline - time.monotonic()))
+    except (OSError, UnicodeError) as error:
+        late = isinstance(error, TimeoutError)
+        raise WebhookError(gettext(NO_NAME) if late else gettext("The name of the host is not known.")) from None
     addresses = [ipaddress.ip_address(str(place[0]).partition("%")[0]) for *_, place in found]
     for address in addresses:
         check_address(address)
     return list(dict.fromkeys(addresses))
 
 
+def _look_up(target: Target, asking: "Future[list[Any]]") -> None:
+    """Ask the system, which has a limit of its own: where that is longer than ours, nobody waits for what it says any more."""
+    try:
+        asking.set_result(
+            socket.getaddrinfo(target.host, target.port, type=socket.SOCK_STREAM, proto=socket.IPPROTO_TCP)
+        )
+    except (OSError, UnicodeError) as error:
+        asking.set_exception(error)
+
+
 def send(url: str, body: str, *, secret: str) -> Answer:
     """Post a body once and return what came of it; never raises for what a receiver or a network can do."""
+    deadline = time.monotonic() + TIMEOUT_S
     try:
         target = read_url(url)
-        addresses = resolve(target)
+        addresses = resolve(target, deadline)
     except WebhookError as error:
         return Answer(error=str(error))
     answer = Answer(error=gettext_noop("The name of the host has no address."))
-    deadline = time.monotonic() + TIMEOUT_S
     for address in addresses[:2]:
         answer = _post(target, address, body, secret, deadline)
         if answer.status is not None or time.monotonic() >= deadline:

@@ -231,6 +231,20 @@ class UsageGap(models.Model):
         return gettext("%(requests)s of %(node)s") % {"requests": words.requests(self.requests), "node": self.node}
 
 
+class ReportedPage(models.Model):
+    """Which tokens of one gateway process were reported and counted, one bit each of 4,096 (gateway/once.py)."""
+
+    place = models.BinaryField(primary_key=True)
+    taken = models.BinaryField()
+    last_at = models.DateTimeField()
+
+    class Meta:
+        db_table = "gateway_reported"
+
+    def __str__(self) -> str:
+        return bytes(self.place).hex()
+
+
 class JournalOffset(models.Model):
     """How much of a gateway's journal segment is in the usage tables; moved in the transaction that adds the usage."""
 

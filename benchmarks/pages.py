@@ -145,11 +145,15 @@ def _pages() -> dict[str, Callable[[], bytes]]:
                 "REQUEST_METHOD": "GET", "PATH_INFO": "/keys/", "QUERY_STRING": query, "SERVER_NAME": "localhost",
                 "SERVER_PORT": "80", "REMOTE_ADDR": "127.0.0.1", "wsgi.url_scheme": "http", "wsgi.input": BytesIO(), "HTTP_COOKIE": cookies, **headers,
             }  # fmt: skip
-            response = application(environ, lambda *begun: lambda content: None)
-            content = b"".join(response)
-            response.close()
-            if response.status_code != 200:
-                raise RuntimeError(f"{query}: {response.status_code}")
+            statuses: list[str] = []
+
+            def start(status: str, *_: Any) -> Callable[[bytes], object]:
+                statuses.append(status)
+                return lambda content: None
+
+            content = b"".join(application(environ, start))
+            if statuses != ["200 OK"]:
+                raise RuntimeError(f"{query}: {statuses}")
             return content
 
         return ask

@@ -15,12 +15,12 @@ class _Line:
         return line
 
 
-_WRITER = csv.writer(_Line())
-
-
 def line(cells: Iterable[object]) -> str:
-    """Return one line of a CSV file. Cells as they are: what people wrote goes through `defuse` first."""
-    written: str = _WRITER.writerow(cells)
+    """Return one line of a CSV file. Cells as they are: what people wrote goes through `defuse` first.
+
+    A writer of its own for each line: a shared one puts a line together cell by cell, and mixes those of threads.
+    """
+    written: str = csv.writer(_Line()).writerow(cells)
     return written
 
 

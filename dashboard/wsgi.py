@@ -3,20 +3,29 @@
 import gc
 import os
 
+from django.conf import settings
 from django.core import checks
 from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
+from django.db import connections
 
+from dashboard.waiting import InTurn
 from keys.tokens import KeyringError
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "dashboard.settings")
 try:
-    application = get_wsgi_application()
+    django_application = get_wsgi_application()
     from keys.models import KeyringCheck  # models exist once Django is set up
 
     KeyringCheck.verify()
     for problem in checks.run_checks(tags=["urls"]):
         raise ImproperlyConfigured(problem.msg)
+    connections.close_all()  # this thread needs none any more: the pool has one for each turn
+    application = InTurn(
+        django_application,
+        turns=settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"],
+        longest_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    )
 except (ImproperlyConfigured, KeyringError) as error:
     raise SystemExit(f"Latchkey does not start: {error}") from None
 gc.collect()

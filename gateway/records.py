@@ -2,7 +2,8 @@
 
 A frame is `u32 length | u32 CRC-32 of the payload | payload`, little-endian. The payload begins with its kind: 1 counted
 requests, as many as were answered in one turn of the event loop, 2 a gap (requests that were answered but could not be
-written), 3 a correction (how an allowed request ended behind the gateway), 4 a group, 5 one request as the request log has it.
+written), 3 a correction (how an allowed request ended behind the gateway) as it was written before it knew its token, 4 a group,
+5 one request as the request log has it, 6 a correction.
 
 What requests are counted by, the group, is written once in each segment and then goes by its number, so that a counted
 request has 16 bytes and a whole turn one checksum.
@@ -10,17 +11,18 @@ request has 16 bytes and a whole turn one checksum.
 
 import struct
 import zlib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 _FRAME = struct.Struct("<II")
 _HIT = struct.Struct("<IIq")
 _GAP = struct.Struct("<BqqQ")
-_CORRECTION = struct.Struct("<BqqqqIHi")
+_FORMER_CORRECTION = struct.Struct("<BqqqqIHi")
+_CORRECTION = struct.Struct("<BqqqqIHi12s")
 _GROUP = struct.Struct("<BIqqIqBH")
 _RECORD = struct.Struct("<BIqBBBB")
-_HITS_KIND, _GAP_KIND, _CORRECTION_KIND, _GROUP_KIND, _RECORD_KIND = 1, 2, 3, 4, 5
+_HITS_KIND, _GAP_KIND, _FORMER_CORRECTION_KIND, _GROUP_KIND, _RECORD_KIND, _CORRECTION_KIND = 1, 2, 3, 4, 5, 6
 _HITS = bytes([_HITS_KIND])
 _NO_DURATION = -1
 MAX_PAYLOAD = 16 * 1024
@@ -82,7 +84,10 @@ class Gap:
 
 @dataclass(frozen=True, slots=True)
 class Correction:
-    """How an allowed request ended: its real status, and its duration where that is known. `at_us` is the request's."""
+    """How an allowed request ended: its real status, and its duration where that is known. `at_us` is the request's.
+
+    `nonce` is that of its token, 12 bytes, by which a report that was taken twice is recognised; None where it is not known.
+    """
 
     at_us: int
     organization_id: int
@@ -91,6 +96,7 @@ class Correction:
     product_id: int
     status: int
     duration_ms: int | None
+    nonce: bytes | None = None
 
 
 Entry = Hits | Beginning | Record | Gap | Correction
@@ -132,12 +138,12 @@ def encode_gap(gap: Gap) -> bytes:
 
 
 def encode_correction(correction: Correction) -> bytes:
-    """Return the frame of a correction."""
+    """Return the frame of a correction, whose nonce is known."""
     duration_ms = _NO_DURATION if correction.duration_ms is None else correction.duration_ms
     return _frame(
         _CORRECTION.pack(
             _CORRECTION_KIND, correction.at_us, correction.organization_id, correction.key_id, correction.product_id,
-            correction.secret_number, correction.status, duration_ms,
+            correction.secret_number, correction.status, duration_ms, correction.nonce,
         )
     )  # fmt: skip
 
@@ -176,9 +182,18 @@ def _read_gap(payload: bytes) -> Gap:
 
 
 def _read_correction(payload: bytes) -> Correction:
-    _, at_us, organization_id, key_id, product_id, secret_number, status, duration_ms = _CORRECTION.unpack(payload)
+    *former, nonce = _CORRECTION.unpack(payload)
+    return _correction(former, nonce)
+
+
+def _read_former_correction(payload: bytes) -> Correction:
+    return _correction(_FORMER_CORRECTION.unpack(payload), None)
+
+
+def _correction(fields: Sequence[int], nonce: bytes | None) -> Correction:
+    _, at_us, organization_id, key_id, product_id, secret_number, status, duration_ms = fields
     known_ms = None if duration_ms == _NO_DURATION else duration_ms
-    return Correction(at_us, organization_id, key_id, secret_number, product_id, status, known_ms)
+    return Correction(at_us, organization_id, key_id, secret_number, product_id, status, known_ms, nonce)
 
 
 def _read_group(payload: bytes) -> Beginning:
@@ -198,6 +213,7 @@ def _read_record(payload: bytes) -> Record:
 
 _READERS: dict[int, Callable[[bytes], Entry]] = {
     _GAP_KIND: _read_gap,
+    _FORMER_CORRECTION_KIND: _read_former_correction,
     _CORRECTION_KIND: _read_correction,
     _GROUP_KIND: _read_group,
     _RECORD_KIND: _read_record,

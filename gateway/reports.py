@@ -104,10 +104,10 @@ class Sealer:
 
 
 class Seen:
-    """The tokens that were taken: one bit each, in pages of 8 KB for 65,536 counters of one process, at most 8 MB.
+    """The tokens that this process took: one bit each, in pages of 8 KB for 65,536 counters of one process, at most 8 MB.
 
     A page is dropped when nothing in it could be taken any more. Where there is no room, a report is refused rather than
-    taken twice.
+    taken twice. What was taken by two processes is recognised when it is shipped (gateway/once.py).
     """
 
     def __init__(self, pages_max: int = _PAGES_MAX) -> None:
@@ -178,7 +178,7 @@ class Desk:
                 tally["repeated"] += 1
             else:
                 tally["recorded"] += 1
-                frames.append(_encode(place, report))
+                frames.append(_encode(place, report, nonce))
         if frames:
             self._write(b"".join(frames))
         return tally
@@ -243,7 +243,7 @@ def _read(entry: object) -> _Report | None:
     return _Report(token, status, round(number * factor))
 
 
-def _encode(place: Place, report: _Report) -> bytes:
+def _encode(place: Place, report: _Report, nonce: bytes) -> bytes:
     return records.encode_correction(
         Correction(
             at_us=place.at_us,
@@ -253,5 +253,6 @@ def _encode(place: Place, report: _Report) -> bytes:
             product_id=place.product_id,
             status=report.status,
             duration_ms=report.duration_ms,
+            nonce=nonce,
         )
     )

@@ -17,7 +17,9 @@ from gateway import records
 from gateway.records import Beginning, Correction, Gap, Group, Hits, Record
 
 _HEADER = struct.Struct("<8s16s")
-_MAGIC = b"LKJOURN2"
+_MAGIC = b"LKJOURN3"
+# The one before had corrections without tokens; whoever reads only that leaves the new one alone.
+_READABLE = (_MAGIC, b"LKJOURN2")
 HEADER_BYTES = _HEADER.size
 SUFFIX = ".journal"
 
@@ -88,7 +90,7 @@ def find(journals_dir: Path) -> Iterator[Segment]:
                 header = file.read(HEADER_BYTES)
         except FileNotFoundError:
             continue  # shipped and deleted a moment ago
-        if len(header) == HEADER_BYTES and header.startswith(_MAGIC):
+        if len(header) == HEADER_BYTES and header.startswith(_READABLE):
             yield Segment(path, uuid.UUID(bytes=header[len(_MAGIC) :]))
 
 

@@ -21,7 +21,7 @@ import psycopg
 
 from dashboard.postgres import die_with_parent
 from dashboard.stopping import Stopping
-from gateway import batches, policy_sql, segments, usage
+from gateway import batches, once, policy_sql, segments, usage
 from gateway import config as configuration
 from gateway.batches import Tally
 from gateway.config import Config, ConfigError
@@ -167,6 +167,7 @@ class Shipper:
             reader = self._readers.setdefault(segment.id, Reader(segment))
             reading = reader.read(row[0], BATCH_BYTES)
             tallies = batches.tally(reading.groups, reading.hits)
+            reading.corrections = once.keep_new(connection, reading.corrections)
             if tallies or reading.corrections:
                 usage.add(connection, batches.count(tallies, reading.corrections))
             if tallies:

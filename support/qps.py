@@ -13,17 +13,20 @@ from analytics.sizing import Drawing, Estimate
 from keys.models import KeyProduct, QpsRequest
 
 PAGE_SIZE = 10
-"""Each row reads the minutes of 30 days of its key, so there are few on a page."""
 SHOWN_DECIDED = 20
 
 
 @dataclass(frozen=True, slots=True)
 class QueueLine:
-    """A waiting request, the limit of today (None: the product is gone from the key), and the measured peaks."""
+    """A waiting request, the limit of today (None: the product is gone from the key), what was measured, and what follows from it.
+
+    `peaks` is what dates know of them: median and percentiles, for which every minute is read, are on the request's own page.
+    """
 
     wish: QpsRequest
     limit: int | None
     peaks: Peaks | None
+    recommended: int | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,8 +52,11 @@ def queue(number: str) -> tuple[Page[QpsRequest], tuple[QueueLine, ...]]:
     """Return a page of the waiting requests, the oldest first. Three queries."""
     page = Paginator(_with_limit(QpsRequest.objects.pending()).order_by("created_at", "pk"), PAGE_SIZE).get_page(number)
     wishes = list(page.object_list)
-    found = peaks.peaks_of((wish.key_id, wish.product_id) for wish in wishes)
-    lines = (QueueLine(wish, wish.limit, found.get((wish.key_id, wish.product_id))) for wish in wishes)  # type: ignore[attr-defined]  # added by _with_limit
+    read = peaks.days_of((wish.key_id, wish.product_id) for wish in wishes)
+    lines = []
+    for wish in wishes:
+        _, measured = read[wish.key_id, wish.product_id]
+        lines.append(QueueLine(wish, wish.limit, measured, sizing.recommend(measured)))  # type: ignore[attr-defined]  # added by _with_limit
     return page, tuple(lines)
 
 

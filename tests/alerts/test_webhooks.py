@@ -2,6 +2,7 @@
 
 import re
 import socket
+import threading
 import time
 from pathlib import Path
 
@@ -94,6 +95,44 @@ def test_an_answer_that_never_ends_is_left_after_the_limit(monkeypatch):
         answer = webhooks.send(f"http://127.0.0.1:{receiver.port}/", BODY, secret=SECRET)
     assert time.monotonic() - began < 2
     assert not answer.is_taken
+    assert answer.error.startswith("No ")
+
+
+def test_a_name_that_nobody_resolves_is_left_after_the_limit_too(monkeypatch):
+    """The resolver that answers no more is one of this process: a real one would take a network of its own."""
+    monkeypatch.setattr(webhooks, "TIMEOUT_S", 0.5)
+    answers, real = threading.Event(), socket.getaddrinfo
+
+    def answer_late(*args, **options):
+        answers.wait(20)
+        return real("127.0.0.1", *args[1:], **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer_late)
+    with running() as receiver:
+        began = time.monotonic()
+        answer = webhooks.send(f"http://name.example:{receiver.port}/", BODY, secret=SECRET)
+        assert time.monotonic() - began < 1.5
+        answers.set()
+        time.sleep(0.1)
+        assert receiver.bodies == [], "what the resolver says afterwards leads nowhere"
+    assert answer == webhooks.Answer(error="The name of the host was not looked up within 5 seconds.")
+
+
+def test_the_look_up_and_the_answer_share_one_limit(monkeypatch):
+    monkeypatch.setattr(webhooks, "TIMEOUT_S", 1.0)
+    real = socket.getaddrinfo
+
+    def answer_slowly(host, *args, **options):
+        if host == "name.example":
+            time.sleep(0.8)
+        return real("127.0.0.1", *args, **options)
+
+    monkeypatch.setattr(socket, "getaddrinfo", answer_slowly)
+    with running() as receiver:
+        receiver.drip = True
+        began = time.monotonic()
+        answer = webhooks.send(f"http://name.example:{receiver.port}/", BODY, secret=SECRET)
+    assert time.monotonic() - began < 1.6
     assert answer.error.startswith("No ")
 
 

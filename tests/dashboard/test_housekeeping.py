@@ -13,6 +13,7 @@ from analytics.models import (
     OrganizationError,
     OrganizationHour,
     OrganizationMinute,
+    ReportedPage,
     RequestRecord,
     UsageDay,
     UsageError,
@@ -37,6 +38,7 @@ CASES = [
     (OrganizationError, "date", 400, {"key_id": 1, "organization_id": 1, "status": 404, "outcome": "ok"}),
     (RequestRecord, "at", 3, {"tracking_id": "x", "outcome": "ok", "status": 200}),
     (GatewayChange, "at", 2, {}),
+    (ReportedPage, "last_at", 2, {"taken": b""}),
 ]
 
 
@@ -48,6 +50,8 @@ def test_rows_are_kept_as_long_as_said(db, monkeypatch, model, column, days, fie
     for number, age in enumerate([days + 1, days + 2, days + 3, days + 4, days + 5, days - 1, 0]):
         if model is GatewayChange:
             fields = {"number": 10**9 + number}
+        elif model is ReportedPage:
+            fields = fields | {"place": bytes([number])}
         for owner in {1, 7} if "organization_id" in fields else {0}:
             owned = {"organization_id": owner, "key_id": owner} if owner else {}
             owned = {name: value for name, value in owned.items() if name in fields}

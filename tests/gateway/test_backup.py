@@ -9,6 +9,7 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from django.utils import timezone
 
 from dashboard import postgres
 from keys import vault
@@ -86,8 +87,9 @@ def test_what_a_gateway_knew_as_revoked_is_revoked_again(people, postgres_server
     disabled, deleted, rotated, retired, kept = (KeyFactory(organization=people.northwind) for _ in range(5))
     old = string_of(retired)
     retired.rotate(by=ada, version=retired.version, delay=dt.timedelta(days=1))
+    rotating, ending = (KeyFactory(organization=people.northwind) for _ in range(2))
     suspended = KeyFactory()
-    strings = {key: string_of(key) for key in (disabled, deleted, rotated, suspended, retired, kept)}
+    strings = {key: string_of(key) for key in (disabled, deleted, rotated, suspended, retired, kept, rotating, ending)}
     restored = postgres_server.fill().url
     knowing = own_gateway("knowing", GATEWAY_SHIPPER="0").start()
     saved = knowing.folder / "policy"
@@ -104,6 +106,13 @@ def test_what_a_gateway_knew_as_revoked_is_revoked_again(people, postgres_server
     deleted.mark_deleted(by=ada)
     rotated.rotate(by=ada, version=rotated.version, delay=dt.timedelta(0))
     retired.retire_old_string(by=ada, version=retired.version)
+    rotating.rotate(by=ada, version=rotating.version, delay=dt.timedelta(days=1))
+    old_ends = rotating.secret_in_grace.expires_at
+    end = timezone.now() + dt.timedelta(days=9)
+    ending.edit(
+        by=ada, version=ending.version, name=ending.name, products=ending.products.all(),
+        allowed_domains=ending.allowed_domains, expires_at=end,
+    )  # fmt: skip
     suspended.organization.suspend(by=people.sam, reason="Unpaid.")
     wait_until(is_known)
     assert knowing.stop() == 0
@@ -120,11 +129,14 @@ def test_what_a_gateway_knew_as_revoked_is_revoked_again(people, postgres_server
         f"{deleted.public_id} deleted",
         f"{rotated.public_id} disabled: its string was replaced",
         f"{retired.public_id} old string retired",
+        f"{rotating.public_id} ends {old_ends:%Y-%m-%d %H:%M} UTC",
+        f"{ending.public_id} ends {end:%Y-%m-%d %H:%M} UTC",
     ])  # fmt: skip
     http = own_gateway("after", DATABASE_URL=restored, GATEWAY_SHIPPER="0").start().http()
     assert {key.name: http.ask(PATH, x_api_key=string).code for key, string in strings.items()} == {
         disabled.name: "disabled_key", deleted.name: "unknown_key", rotated.name: "disabled_key",
         suspended.name: "suspended", retired.name: "not_found", kept.name: "not_found",
+        rotating.name: "not_found", ending.name: "not_found",
     }  # fmt: skip
     assert http.ask(PATH, x_api_key=old).code == "expired_key"
 

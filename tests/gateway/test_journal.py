@@ -196,7 +196,7 @@ def make_ledger(folder, kept_per_second: int = 1_000, **options) -> tuple[Ledger
 def test_a_group_is_known_in_each_segment_whatever_was_lost_before(tmp_path, disk_limit):
     """Also when corrections, which come from elsewhere, are what begins the new segment or is lost."""
     book, journal = make_ledger(tmp_path, kept_per_second=0, max_bytes=1_000)
-    correction = records.encode_correction(Correction(1, 1, 1, 1, 1, 500, None))
+    correction = records.encode_correction(Correction(1, 1, 1, 1, 1, 500, None, bytes(12)))
     for n in range(300):
         if n == 200:
             disk_limit(journal.path.stat().st_size)

@@ -3,21 +3,27 @@
 import base64
 import json
 import os
+import random
 import socket
+import struct
 import time
+import uuid
+import zlib
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import astuple
 
+import psycopg
 import pytest
 from django.db.models import Sum
 from hypothesis import given
 from hypothesis import strategies as st
 
 from analytics.models import RequestRecord, UsageDay, UsageError, UsageHour, UsageMinute
-from gateway import batches, config, records, reports
+from gateway import batches, config, once, records, reports, segments
 from gateway.records import Correction
 from gateway.reports import BadReports, Desk, Place, Sealer, Seen, pack_place
 from tests.factories import string_of
-from tests.gateway.processes import wait_until
+from tests.gateway.processes import database_url, wait_until
 
 SEARCH = "/search/2/x"
 PEPPER = os.urandom(32)
@@ -49,7 +55,7 @@ def test_a_token_tells_nothing_and_comes_from_a_pepper_that_is_known():
     assert token != Sealer([one]).seal(place.at_us, pack_place(*astuple(place)[1:]))
     assert Sealer([other]).open(token) is None
     assert Sealer([other, one]).open(token)[1] == place
-    assert records._CORRECTION.pack(3, 1, 2, 3, 4, 5, 0, 0)[1:33] not in base64.urlsafe_b64decode(token)
+    assert records._CORRECTION.pack(6, 1, 2, 3, 4, 5, 0, 0, bytes(12))[1:33] not in base64.urlsafe_b64decode(token)
     for wrong in ("", "x", token + "x", token[:-1], "é" * 88, "=" * 88):
         assert Sealer([one]).open(wrong) is None
 
@@ -85,7 +91,8 @@ def test_a_report_corrects_once(desk):
     report = {"report": sealer.seal(at_us, pack_place(1, 2, 3, 4)), "status": 502, "duration_ms": 12.6}
     assert taking.take([report, report]) == {"recorded": 1, "repeated": 1, "expired": 0, "malformed": 0}
     assert taking.take([report])["repeated"] == 1
-    assert written == [Correction(at_us, 1, 2, 4, 3, 502, 13)]
+    nonce, _ = sealer.open(report["report"])
+    assert written == [Correction(at_us, 1, 2, 4, 3, 502, 13, nonce)]
 
 
 def test_a_report_that_comes_too_late_is_not_taken(desk):
@@ -198,13 +205,48 @@ def test_reports_from_proxy_and_backend_are_added_to_what_was_counted(people, ga
     assert list(log.values_list("status", flat=True)) == [200, 404, 502]
 
 
-def test_any_gateway_with_the_same_pepper_takes_a_report(people, gateway, http, string, own_gateway):
-    token = http.ask("/authorize", x_original_uri=SEARCH, x_api_key=string)["X-Latchkey-Report"]
-    other = own_gateway("other").start()
-    assert other.http().post("/v1/report", [{"report": token, "status": 500}]).json["recorded"] == 1
-    assert other.stop() == 0
+def test_a_report_counts_once_by_whatever_gateways_it_comes(people, gateway, http, string, own_gateway):
+    """Any gateway with the same pepper takes it, and one that was started anew takes it again."""
+    tokens = [http.ask("/authorize", x_original_uri=SEARCH, x_api_key=string)["X-Latchkey-Report"] for _ in range(2)]
+    given = [{"report": token, "status": 500, "duration_ms": 7} for token in tokens]
+    other = own_gateway("other")
+    for _ in range(2):
+        other.start()
+        assert other.http().post("/v1/report", given).json["recorded"] == 2
+        assert other.stop() == 0
+    assert http.post("/v1/report", given).json["recorded"] == 2
     gateway.wait_shipped()
-    assert sums(people.key)[:3] == (1, 0, 1)
+    assert sums(people.key) == (2, 0, 2, 14, 2)
+    assert UsageError.objects.get(key_id=people.key.pk, status=500).requests == 2
+
+
+def test_reports_that_shippers_bring_at_the_same_time_count_once(transactional_db):
+    many = [Correction(0, 1, 2, 1, 3, 500, None, number.to_bytes(12, "big")) for number in range(0, 40_000, 7)]
+
+    def ship(seed: int) -> int:
+        mixed = random.Random(seed).sample(many, len(many))
+        counted = 0
+        with psycopg.connect(database_url()) as connection:
+            for start in range(0, len(mixed), 500):
+                with connection.transaction():
+                    counted += len(once.keep_new(connection, mixed[start : start + 500]))
+        return counted
+
+    with ThreadPoolExecutor(4) as shippers:
+        assert sum(shippers.map(ship, range(4))) == len(many)
+
+
+def test_a_journal_of_a_former_version_is_still_read(tmp_path):
+    """Its reports have no token, and are counted as they come."""
+    payload = struct.pack("<BqqqqIHi", 3, 1, 2, 3, 5, 4, 502, -1)
+    identity = uuid.uuid4()
+    folder = tmp_path / "node"
+    folder.mkdir()
+    frame = struct.pack("<II", len(payload), zlib.crc32(payload)) + payload
+    (folder / f"{1:017d}-{identity}.journal").write_bytes(b"LKJOURN2" + identity.bytes + frame)
+    (segment,) = segments.find(tmp_path)
+    assert segment.id == identity
+    assert segments.Reader(segment).read(0, 4096).corrections == [Correction(1, 2, 3, 4, 5, 502, None, None)]
 
 
 def test_lines_come_by_udp_and_broken_ones_do_no_harm(people, gateway, http, string):

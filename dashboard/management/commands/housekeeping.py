@@ -13,7 +13,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, Organization
 from alerts.models import AlertEvent, Delivery
 from analytics import retention
-from analytics.models import RequestRecord, UsageGap
+from analytics.models import ReportedPage, RequestRecord, UsageGap
 from keys.models import GatewayAck, GatewayChange, GatewayNode, KeySecret, Submission
 from keys.models.key import UNDELETE
 from notices.models import Letter, Notice
@@ -23,6 +23,7 @@ BATCH = 10_000
 KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
     (UsageGap, "until_at", dt.timedelta(days=400)),
     (RequestRecord, "at", dt.timedelta(days=settings.REQUEST_LOG_DAYS)),
+    (ReportedPage, "last_at", dt.timedelta(days=2)),
     (GatewayChange, "at", dt.timedelta(days=2)),
     (GatewayAck, "at", dt.timedelta(days=2)),
     (GatewayNode, "seen_at", dt.timedelta(days=1)),

@@ -1,5 +1,6 @@
 """After a restore: revoke again what a gateway knew as revoked. Takes the files `policy` of gateways, saved before the restore."""
 
+import datetime as dt
 import time
 from pathlib import Path
 from typing import Any
@@ -82,4 +83,19 @@ def _revoke(key: ApiKey, then: policy_lines.Row | None, staff: User) -> str:
     if key.disabled_at is None and (then[5] is not None or has_ended or is_replaced):
         key.disable(by=staff, as_staff=True, reason=_REPLACED if is_replaced else _DISABLED)
         done = "disabled: its string was replaced" if is_replaced else "disabled"
+    found = (then[4], ends.get(bytes(key.current_secret.digest)))  # of the key, and of a string that was being replaced
+    coming = [end for end in found if end is not None and end > now]
+    if coming and _end(key, dt.datetime.fromtimestamp(min(coming), dt.UTC), staff):
+        done = f"{done and done + ', '}ends {key.expires_at:%Y-%m-%d %H:%M} UTC"
     return done
+
+
+def _end(key: ApiKey, moment: dt.datetime, staff: User) -> bool:
+    """Have a key end at a moment, if it would end later or never. Return whether it would have."""
+    if key.expires_at is not None and key.expires_at <= moment:
+        return False
+    products, domains = list(key.products.all()), key.allowed_domains
+    key.edit(
+        by=staff, version=key.version, name=key.name, products=products, allowed_domains=domains, expires_at=moment
+    )
+    return True
