@@ -13,8 +13,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext_lazy
 
-from dashboard import brand, htmx, languages, script_words, words
+from dashboard import brand, htmx, languages, script_words, shell, words
 from dashboard.moments import Clock
+from dashboard.stamps import Stamps
 
 register = template.Library()
 
@@ -63,7 +64,24 @@ def page_language() -> str:
 @register.simple_tag
 def words_for_scripts() -> SafeString:
     """Attributes that hold what scripts say."""
+    return _words_for_scripts(languages.current())
+
+
+@cache
+def _words_for_scripts(language: str) -> SafeString:
     return format_html_join("", ' data-{}="{}"', script_words.attributes().items())
+
+
+@register.simple_tag(takes_context=True)
+def masthead(context: template.Context) -> SafeString:
+    """What stands above every page; `tab` in the context says where the page belongs."""
+    return shell.masthead(context["request"], context.get("tab") or "")
+
+
+@register.simple_tag
+def remembered(template_name: str) -> SafeString:
+    """A part of pages that is the same for all who read it in one language: rendered once, and given nothing to look at."""
+    return Stamps(languages.current()).fill(template_name, {}, {})
 
 
 @register.simple_tag
