@@ -3,6 +3,7 @@
 import datetime as dt
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
@@ -171,17 +172,13 @@ def countdown(context: template.Context, until: dt.datetime) -> SafeString | str
 def address(context: template.Context, **changes: Any) -> str:
     """The page's own address with some query parameters changed; None or an empty text takes one out."""
     request: HttpRequest = context["request"]
-    query = request.GET.copy()
-    for name in PASSING:
-        query.pop(name, None)
+    query = {name: values for name, values in request.GET.lists() if name not in PASSING}
     for name, value in changes.items():
         if value in (None, ""):
             query.pop(name, None)
-        elif isinstance(value, (list, tuple)):
-            query.setlist(name, [str(item) for item in value])
         else:
-            query[name] = str(value)
-    return f"?{query.urlencode()}" if query else request.path
+            query[name] = [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
+    return f"?{urlencode(query, doseq=True)}" if query else request.path
 
 
 @register.simple_tag
