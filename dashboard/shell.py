@@ -7,11 +7,10 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 from django.conf import settings
-from django.middleware.csrf import get_token
 from django.utils.safestring import SafeString
 
 from accounts.models import Membership, User
-from dashboard import languages, preferences, words
+from dashboard import form_token, languages, preferences, words
 from dashboard.stamps import Stamps
 from dashboard.statements import Statement
 from notices.models import Notice
@@ -51,7 +50,7 @@ def masthead(request: Any, tab: str = "") -> SafeString:
         "language": languages.chosen_by(request),
         "languages": tuple(languages.LANGUAGES.items()),
     }
-    texts = {"csrf_token": get_token(request), "command_key": command_key(request)}
+    texts = {"csrf_token": form_token.of(request), "command_key": command_key(request)}
     if organization is not None:
         texts |= {
             "organization_name": organization.name,

@@ -8,11 +8,10 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
-from django.middleware.csrf import get_token
 from django.utils.safestring import SafeString
 
 from accounts.roles import Member
-from dashboard import languages
+from dashboard import form_token, languages
 from dashboard.moments import Clock
 from dashboard.stamps import Stamps
 from keys.listing import SORTS, KeyList, KeyRow
@@ -73,7 +72,7 @@ class Reader:
         self.organization = request.organization
         self.clock = Clock.of(self.organization)
         self.stamps = Stamps(self.clock.language)
-        self.csrf_token = get_token(request)
+        self.csrf_token = form_token.of(request)
         self.about = {
             "request": Member(membership.role if membership else ""),
             "organization": Customer(bool(self.organization and self.organization.is_enterprise)),
