@@ -7,7 +7,7 @@ wide, pixels high), words stand outside it at percentages and do not stretch.
 import datetime as dt
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from functools import partial
+from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
 
 from analytics.marks import Band, Flag
@@ -26,6 +26,8 @@ SERIES = 5
 
 SKETCH_PINS, SKETCH_HEIGHT, PIN_STEP, PIN_WIDTH = 28, 28, 5, 4
 SKETCH_TENTHS = SKETCH_HEIGHT * 10
+SKETCHES_MAX = 2048
+"""So many drawings of finished pins are remembered, of about a kilobyte."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -271,23 +273,52 @@ class Sketch:
     width: int
 
 
+Column = tuple[int, int, int]
+"""Of one pin what came on an old string, what else passed, what was refused: as they stand on each other."""
+
+
 def sketch(passed: Sequence[int], old: Sequence[int] = (), refused: Sequence[int] = ()) -> Sketch:
-    """Draw pins, scaled to the highest. A list of keys has fifty sketches: heights are rounded to a tenth of a pixel, once."""
-    columns = list(zip(old or [0] * len(passed), passed, refused or [0] * len(passed), strict=True))
-    unit = SKETCH_TENTHS / max(max((sum(column) for column in columns), default=0), 1)
+    """Draw pins, scaled to the highest."""
+    none = [0] * len(passed)
+    return sketch_of(tuple(zip(old or none, passed, refused or none, strict=True)))
+
+
+def sketch_of(finished: tuple[Column, ...], running: tuple[Column, ...] = ()) -> Sketch:
+    """Draw pins, scaled to the highest; the finished ones, which are the same page after page, are drawn once for a scale."""
+    unit = SKETCH_TENTHS / max(_highest(finished), *map(sum, running), 1)
+    old, passed, refused = _drawn(finished, 0, unit)
+    if running:
+        last_old, last_passed, last_refused = _paths(running, len(finished), unit)
+        old, passed, refused = old + last_old, passed + last_passed, refused + last_refused
+    width = (len(finished) + len(running)) * PIN_STEP - (PIN_STEP - PIN_WIDTH)
+    return Sketch(passed, old, refused, width)
+
+
+@lru_cache(maxsize=SKETCHES_MAX)
+def _highest(columns: tuple[Column, ...]) -> int:
+    return max(map(sum, columns), default=0)
+
+
+@lru_cache(maxsize=SKETCHES_MAX)
+def _drawn(columns: tuple[Column, ...], first: int, unit: float) -> tuple[str, str, str]:
+    return _paths(columns, first, unit)
+
+
+def _paths(columns: tuple[Column, ...], first: int, unit: float) -> tuple[str, str, str]:
+    """Draw pins from the place of the first on. A list of keys has fifty sketches: heights are rounded to a tenth of a pixel, once."""
     olds: list[str] = []
     passes: list[str] = []
     refusals: list[str] = []
-    for index, (first, second, third) in enumerate(columns):
-        if second and not first:  # most pins are this alone
-            passes.append(f"M{index * PIN_STEP} {_STANDING[round(second * unit)]}")
-        elif first:
-            olds.append(f"M{index * PIN_STEP} {_STANDING[round(first * unit)]}")
-            if second:
-                passes.append(f"M{index * PIN_STEP} {_stacked(first, second, unit)}")
-        if third:
-            refusals.append(f"M{index * PIN_STEP} {_stacked(first + second, third, unit)}")
-    return Sketch("".join(passes), "".join(olds), "".join(refusals), len(passed) * PIN_STEP - (PIN_STEP - PIN_WIDTH))
+    for index, (old, passed, refused) in enumerate(columns, first):
+        if passed and not old:  # most pins are this alone
+            passes.append(f"M{index * PIN_STEP} {_STANDING[round(passed * unit)]}")
+        elif old:
+            olds.append(f"M{index * PIN_STEP} {_STANDING[round(old * unit)]}")
+            if passed:
+                passes.append(f"M{index * PIN_STEP} {_stacked(old, passed, unit)}")
+        if refused:
+            refusals.append(f"M{index * PIN_STEP} {_stacked(old + passed, refused, unit)}")
+    return "".join(olds), "".join(passes), "".join(refusals)
 
 
 _TENTHS = tuple(f"{tenth / 10:.1f}" for tenth in range(SKETCH_TENTHS + 1))

@@ -89,12 +89,12 @@ def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
     if not ids:
         return {}
     now = timezone.now()
-    day = hour_start(now, organization.zone) - 24 * HOUR
-    return {pk: _usage(pins) for pk, pins in key_pins.of_keys(ids, pin_starts(now, organization), day).items()}
+    running = hour_start(now, organization.zone)
+    found = key_pins.of_keys(ids, pin_starts(now, organization), day=running - 24 * HOUR, until=running - HOUR)
+    return {pk: _usage(pins) for pk, pins in found.items()}
 
 
 def _usage(pins: Pins) -> KeyUsage:
-    passed = [max(0, total - no - before) for total, no, before in zip(pins.total, pins.refused, pins.old, strict=True)]
     nearest = max(pins.peaks, key=lambda peak: peak.of_week / peak.limit, default=None)
     nearest_of_day = max(pins.peaks, key=lambda peak: peak.of_day / peak.limit, default=None)
     of_week, of_day = NO_PEAK, NO_PEAK
@@ -103,10 +103,10 @@ def _usage(pins: Pins) -> KeyUsage:
     if nearest_of_day and nearest_of_day.of_day:
         of_day = (nearest_of_day.of_day, nearest_of_day.product, nearest_of_day.limit)
     return KeyUsage(
-        sum(pins.total),
-        sum(pins.refused),
+        pins.requests,
+        pins.refused,
         *of_week,
-        charts.sketch(passed, pins.old, pins.refused),
+        charts.sketch_of(pins.finished, pins.running),
         day=DayTraffic(*pins.day, peak_qps=of_day[0], peak_limit=of_day[2], peak_product=of_day[1]),
     )
 

@@ -3,6 +3,7 @@
 Who is signed in has it in the account, so that mails speak it too; everybody else in a cookie of the device.
 """
 
+import threading
 from collections.abc import Callable
 from functools import cache, lru_cache
 from typing import Any, Final
@@ -47,6 +48,7 @@ def tag() -> str:
 def of_device(get_response: GetResponse) -> GetResponse:
     """Answer in the language of the cookie or of the browser; comes before what answers without the database."""
     _remember_messages()
+    _remember_language_by_thread()
 
     def middleware(request: HttpRequest) -> HttpResponse:
         with translation.override(translation.get_language_from_request(request)):
@@ -70,6 +72,15 @@ def _remember_messages() -> None:
         catalogue = trans_real.translation(code)
         catalogue.gettext = lru_cache(maxsize=_MESSAGES_MAX)(catalogue.gettext)  # type: ignore[method-assign]  # on purpose: this object only
         catalogue.ngettext = _remembering(catalogue.ngettext)  # type: ignore[method-assign,assignment]
+
+
+@cache
+def _remember_language_by_thread() -> None:
+    """Keep which language is active by thread, which is all that a WSGI application needs.
+
+    Django keeps it so that coroutines have one each; to ask for that takes 1.4 µs, and a page of keys asks six hundred times.
+    """
+    trans_real._active = threading.local()  # type: ignore[attr-defined]  # Django's own, and of one thread as before
 
 
 def _remembering(ngettext: Callable[[str, str, int], str]) -> Callable[[str, str, int], str]:

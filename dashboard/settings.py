@@ -151,7 +151,7 @@ CACHES = {
 
 # People -------------------------------------------------------------------------------------------------------------
 AUTH_USER_MODEL = "accounts.User"
-AUTHENTICATION_BACKENDS = ["allauth.account.auth_backends.AuthenticationBackend"]
+AUTHENTICATION_BACKENDS = ["accounts.signin.backend.PersonBackend"]
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.Argon2PasswordHasher"]
 AUTH_PASSWORD_VALIDATORS = [
     {"NAME": "django.contrib.auth.password_validation.UserAttributeSimilarityValidator"},
@@ -314,8 +314,8 @@ INVITATIONS_PER_HOUR = env.int("INVITATIONS_PER_HOUR", default=30)
 GRACE_MAX_DAYS = env.int("GRACE_MAX_DAYS", default=30)
 KEYS_PER_ORGANIZATION = env.int("KEYS_PER_ORGANIZATION", default=20_000)
 REQUEST_LOG_DAYS = env.int("REQUEST_LOG_DAYS", default=3)
-# How long lists of keys take the hours before the last six for the same (analytics/key_pins.py).
-USAGE_REMEMBERED_SECONDS = env.int("USAGE_REMEMBERED_SECONDS", default=60)
+# How long lists of keys take all hours but the running one and the one before for the same (analytics/key_pins.py).
+USAGE_REMEMBERED_SECONDS = env.int("USAGE_REMEMBERED_SECONDS", default=600)
 # Internal networks that webhooks may reach all the same: for trying them out on one's own machine, never in production.
 ALERT_WEBHOOK_NETWORKS = env.list("ALERT_WEBHOOK_NETWORKS", default=[]) if DEVELOPMENT else []
 SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default="support@localhost")

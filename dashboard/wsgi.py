@@ -30,3 +30,6 @@ except (ImproperlyConfigured, KeyringError) as error:
     raise SystemExit(f"Latchkey does not start: {error}") from None
 gc.collect()
 gc.freeze()  # what is loaded stays: to look through it again and again for garbage takes a tenth of a page's time
+gc.set_threshold(
+    20_000, 10, 10
+)  # and so does a look after every 700 things that are made: a page of keys makes thousands

@@ -3,17 +3,18 @@
 What is known of its usage comes from `analytics.key_cards`, which puts rows together.
 """
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
-from django.middleware.csrf import get_token
 from django.utils.safestring import SafeString
 
 from accounts.roles import Member
+from dashboard import form_token, languages
 from dashboard.moments import Clock
 from dashboard.stamps import Stamps
-from keys.listing import KeyRow
+from keys.listing import SORTS, KeyList, KeyRow
 
 SHOWN_PRODUCTS: Final = 3
 
@@ -71,7 +72,7 @@ class Reader:
         self.organization = request.organization
         self.clock = Clock.of(self.organization)
         self.stamps = Stamps(self.clock.language)
-        self.csrf_token = get_token(request)
+        self.csrf_token = form_token.of(request)
         self.about = {
             "request": Member(membership.role if membership else ""),
             "organization": Customer(bool(self.organization and self.organization.is_enterprise)),
@@ -110,6 +111,18 @@ def chips(row: KeyRow, reader: Reader) -> SafeString:
     """Return the products."""
     about, texts = {"row": Chips(row.products)}, {"key_id": row.public_id}
     return reader.stamps.fill("components/_products.html", about, texts)
+
+
+def tools(found: KeyList, query: str, chosen: Mapping[str, str]) -> SafeString:
+    """Return the form that narrows and sorts the list; what was chosen of what is not there counts as nothing."""
+    about = {
+        "has_state": bool(chosen["state"]),
+        "products": found.products,
+        "chosen_product": chosen["product"] if chosen["product"] in {each.code for each in found.products} else "",
+        "sorts": tuple((code, str(word)) for code, word in found.sorts),
+        "chosen_sort": chosen["sort"] if chosen["sort"] in SORTS else "",
+    }
+    return Stamps(languages.current()).fill("keys/_tools.html", about, {"query": query, "state": chosen["state"]})
 
 
 def deviation(row: KeyRow, organization: Any) -> Deviation | None:

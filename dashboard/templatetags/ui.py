@@ -3,6 +3,7 @@
 import datetime as dt
 from functools import cache
 from typing import Any
+from urllib.parse import urlencode
 
 from django import template
 from django.conf import settings
@@ -13,8 +14,9 @@ from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
 from django.utils.translation import pgettext_lazy
 
-from dashboard import brand, htmx, languages, script_words, words
+from dashboard import brand, htmx, languages, script_words, shell, words
 from dashboard.moments import Clock
+from dashboard.stamps import Stamps
 
 register = template.Library()
 
@@ -63,7 +65,24 @@ def page_language() -> str:
 @register.simple_tag
 def words_for_scripts() -> SafeString:
     """Attributes that hold what scripts say."""
+    return _words_for_scripts(languages.current())
+
+
+@cache
+def _words_for_scripts(language: str) -> SafeString:
     return format_html_join("", ' data-{}="{}"', script_words.attributes().items())
+
+
+@register.simple_tag(takes_context=True)
+def masthead(context: template.Context) -> SafeString:
+    """What stands above every page; `tab` in the context says where the page belongs."""
+    return shell.masthead(context["request"], context.get("tab") or "")
+
+
+@register.simple_tag
+def remembered(template_name: str) -> SafeString:
+    """A part of pages that is the same for all who read it in one language: rendered once, and given nothing to look at."""
+    return Stamps(languages.current()).fill(template_name, {}, {})
 
 
 @register.simple_tag
@@ -153,17 +172,13 @@ def countdown(context: template.Context, until: dt.datetime) -> SafeString | str
 def address(context: template.Context, **changes: Any) -> str:
     """The page's own address with some query parameters changed; None or an empty text takes one out."""
     request: HttpRequest = context["request"]
-    query = request.GET.copy()
-    for name in PASSING:
-        query.pop(name, None)
+    query = {name: values for name, values in request.GET.lists() if name not in PASSING}
     for name, value in changes.items():
         if value in (None, ""):
             query.pop(name, None)
-        elif isinstance(value, (list, tuple)):
-            query.setlist(name, [str(item) for item in value])
         else:
-            query[name] = str(value)
-    return f"?{query.urlencode()}" if query else request.path
+            query[name] = [str(item) for item in (value if isinstance(value, (list, tuple)) else [value])]
+    return f"?{urlencode(query, doseq=True)}" if query else request.path
 
 
 @register.simple_tag

@@ -8,7 +8,7 @@ from django.utils.translation import gettext
 
 from accounts.requests import MemberRequest
 from dashboard import htmx, preferences
-from keys import ends, listing, queries, receipts, tokens
+from keys import ends, listing, queries, receipts, rows, tokens
 from keys.pasted import holds_key
 from keys.snippets import test_requests
 from keys.views.answers import own_key
@@ -36,6 +36,7 @@ def key_list(request: MemberRequest) -> HttpResponse:
     )
     layout = preferences.layout(request)
     context = {"tab": "keys", "found": found, "query": query, "chosen": chosen, "layout": layout}
+    context["tools"] = lambda: rows.tools(found, query, chosen)  # a fragment does without it
     if (public_id := request.GET.get("deleted")) and (
         key := request.organization.keys.filter(public_id=public_id).first()
     ):

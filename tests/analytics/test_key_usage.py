@@ -47,7 +47,7 @@ def test_finished_hours_are_counted_once_a_minute_and_the_last_ones_always(
     with time_machine.travel(now, tick=False):
         record(cast.key, "search", now - 3 * DAY, 100, peak=4)
         assert usage_of(cast, cast.key).requests == 100
-        record(cast.key, "search", now - 3 * DAY, 1000)
+        record(cast.key, "search", now - 3 * HOUR, 1000)
         record(cast.key, "search", now, 7, s429_over_qps=2, s500_ok=1, peak=9)
         with django_assert_num_queries(1):
             usage = usage_of(cast, cast.key)

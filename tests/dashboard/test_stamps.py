@@ -34,3 +34,22 @@ def test_each_language_has_its_own_form():
 def test_a_template_that_asks_whether_a_text_is_there_does_not_render(source):
     with pytest.raises(BlankError):
         Template(source).render(Context({"name": Blank("x")}))
+
+
+def test_the_masthead_of_one_person_holds_nothing_of_another(cast, ada, as_user):
+    assert "ada@" in ada.get("/keys/").one(".masthead").text_content()
+    masthead = as_user(cast.mallory).get("/keys/").one(".masthead").text_content()
+    assert "mallory@other.example" in masthead
+    assert "Other Maps" in masthead
+    assert cast.ada.email not in masthead
+    assert cast.northwind.name not in masthead
+
+
+def test_every_form_of_a_page_has_the_same_token_and_every_page_another(ada):
+    def tokens():
+        page = ada.get("/keys/")
+        return {each.get("value") for each in page.all("input[name=csrfmiddlewaretoken]")}
+
+    first, second = tokens(), tokens()
+    assert (len(first), len(second)) == (1, 1)
+    assert first != second
