@@ -7,13 +7,14 @@ from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
+from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from accounts.models import Sensitive
+from accounts.models import Sensitive, User
 from accounts.requests import MemberRequest, PersonRequest
 
 View = Callable[..., HttpResponse]
@@ -23,6 +24,11 @@ def is_recent(request: PersonRequest) -> bool:
     """Whether the person signed in, or confirmed that it is them, within the time of the settings, in this session."""
     times = [record["at"] for record in get_authentication_records(request, request.user)]
     return bool(times) and time.time() - max(times) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+
+
+def confirms_here(person: User) -> bool:
+    """Whether a person has a password or a factor here to confirm with; allauth asks nobody else."""
+    return person.has_usable_password() or Authenticator.objects.filter(user=person).exists()
 
 
 def ask_again(request: MemberRequest, action: Sensitive, *, back: str = "") -> HttpResponse | None:
