@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "dashboard.middleware.sound_addresses",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.signin.recent.sets_no_key_aside",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.organization",
     "accounts.access.control",
