@@ -105,7 +105,7 @@ MIDDLEWARE = [
     "accounts.middleware.only_looks",
 ]
 ROOT_URLCONF = "dashboard.urls"
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # so that templates/django/forms/field.html is ours
+FORM_RENDERER = "dashboard.fields.Renderer"  # so that templates/django/forms/field.html is ours
 WSGI_APPLICATION = "dashboard.wsgi.application"
 TEMPLATES = [
     {
