@@ -20,8 +20,8 @@ from tests.gateway.postgres_server import ENVIRONMENT
 from tests.gateway.processes import database_url, wait_until
 from tests.page import Page
 
-BEFORE = {"accounts": "0009", "keys": "0008", "analytics": "0004", "notices": "0003"}
-"""The oldest state in which the code of today runs: what came since is found quicker or called otherwise."""
+BEFORE = {"keys": "0008", "analytics": "0005"}
+"""The oldest state in which the code of today runs: what came since is found quicker or called otherwise. Other rooms only got names."""
 COPY = "migrating"
 
 
@@ -90,7 +90,7 @@ def test_migrating_under_load_answers_everybody_and_loses_no_count(copy, own_gat
     executor.migrate([(app, executor.loader.get_migration_by_prefix(app, state).name) for app, state in BEFORE.items()])
     executor = MigrationExecutor(connection)
     to_do = executor.migration_plan(executor.loader.graph.leaf_nodes())
-    assert len(to_do) >= 8, to_do
+    assert len(to_do) >= 4, to_do
     gateway = own_gateway().start()
     wait_until(lambda: gateway.http().ask("/search/2/x", x_api_key=string).status != 401, what="the key is known")
     crowd, program = Crowd(), gateway.http()
