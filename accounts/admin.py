@@ -10,16 +10,14 @@ from allauth.usersessions import admin as sessions_admin
 from django.contrib import admin, messages
 from django.contrib.auth import admin as auth_admin
 from django.contrib.auth.models import Group
-from django.core.exceptions import ValidationError
 from django.db.models import Count, ManyToManyField, Q, QuerySet
-from django.forms import BaseInlineFormSet
 from django.http import HttpRequest, HttpResponse
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy, ngettext_lazy, pgettext_lazy
 
-from accounts import bulk, permission_words
+from accounts import bulk, members_admin, permission_words
 from accounts.audited_admin import AuditedAdmin, ReadOnlyAdmin, ReadOnlyInline, person
-from accounts.models import AuditEvent, Invitation, Membership, Organization, Role, Target, User
+from accounts.models import AuditEvent, Invitation, Membership, Organization, Target, User
 from accounts.signin import factors
 from dashboard import public_ids, words
 from keys import plans
@@ -76,10 +74,13 @@ class UserAdmin(AuditedAdmin):
         return False
 
     def save_model(self, request: HttpRequest, obj: User, form: Any, change: bool) -> None:
-        """Give a new person no password: they choose one through “Forgot password”."""
+        """Give a new person no password: they choose one through “Forgot password”. Who is made inactive invites nobody."""
         if not change:
             obj.set_unusable_password()
         super().save_model(request, obj, form, change)
+        if "is_active" in form.changed_data and not obj.is_active:
+            for membership in obj.memberships.select_related("organization").order_by("organization"):
+                membership.shut_out(by=person(request))
 
     def facts(self, obj: User) -> dict[str, Any]:
         """Add groups and permissions."""
@@ -166,31 +167,6 @@ class EmailAddressAdmin(ReadOnlyAdmin):
     ordering = ("email",)
 
 
-class MembershipFormSet(BaseInlineFormSet):
-    """The members of an organisation, of whom one at least is its owner."""
-
-    def clean(self) -> None:
-        """Refuse to leave an organisation without an owner."""
-        super().clean()
-        kept = [form for form in self.forms if form not in self.deleted_forms and form.cleaned_data.get("user")]
-        if not any(self.errors) and not any(form.cleaned_data.get("role") == Role.OWNER for form in kept):
-            raise ValidationError(_("An organisation has at least one owner."))
-
-
-class MembershipInline(admin.TabularInline):
-    """Who is a member, with which role."""
-
-    model = Membership
-    formset = MembershipFormSet
-    extra = 0
-    autocomplete_fields = ("user",)
-    readonly_fields = ("created_at",)
-
-    def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
-        """Load the people with their memberships."""
-        return super().get_queryset(request).select_related("user", "organization")
-
-
 @admin.register(Organization)
 class OrganizationAdmin(AuditedAdmin):
     """Customers. They register themselves; here they change plan, are suspended and resumed."""
@@ -222,7 +198,7 @@ class OrganizationAdmin(AuditedAdmin):
         "created_at",
     )
     readonly_fields = ("public_id", "slug", "time_zone", "suspended_at", "suspended_reason", "deleted_at", "created_at")
-    inlines = (MembershipInline,)
+    inlines = (members_admin.MembershipInline,)
     actions = ("suspend_chosen", "resume_chosen")
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Organization]:
@@ -248,14 +224,13 @@ class OrganizationAdmin(AuditedAdmin):
         """Nobody: a customer is suspended, and its history stays."""
         return False
 
-    def facts(self, obj: Organization) -> dict[str, Any]:
-        """Add who is a member with which role."""
-        members = obj.memberships.order_by("user__email").values_list("user__email", "role")
-        return super().facts(obj) | {"members": dict(members)}
-
     def audit_organization(self, obj: Organization) -> Organization:
         """Its own log."""
         return obj
+
+    def save_formset(self, request: HttpRequest, form: Any, formset: Any, change: bool) -> None:
+        """Change members by the verbs of their own page, so that what ends with a role ends here too."""
+        members_admin.save(formset, by=person(request))
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """Have the keys follow a new plan, and say what that meant."""

@@ -4,7 +4,25 @@ from typing import Any
 
 from django import forms
 from django.core.exceptions import ValidationError
+from django.forms.renderers import TemplatesSetting
 from django.utils.translation import gettext
+
+from keys import pasted
+
+
+class ShownField(forms.BoundField):
+    """A field as a page shows it: what was sent comes back to be mended, but no key."""
+
+    def value(self) -> Any:
+        """Return what stands in the field; empty where a key was sent."""
+        shown = super().value()
+        return "" if self.form.is_bound and isinstance(shown, str) and pasted.holds_key(shown) else shown
+
+
+class Renderer(TemplatesSetting):
+    """Renders forms from our templates, every field as a `ShownField`."""
+
+    bound_field_class = ShownField
 
 
 class NameField(forms.CharField):

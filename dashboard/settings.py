@@ -94,6 +94,7 @@ MIDDLEWARE = [
     "dashboard.middleware.sound_addresses",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "allauth.account.middleware.AccountMiddleware",
+    "accounts.signin.recent.sets_no_key_aside",
     "django_htmx.middleware.HtmxMiddleware",
     "accounts.middleware.organization",
     "accounts.access.control",
@@ -104,7 +105,7 @@ MIDDLEWARE = [
     "accounts.middleware.only_looks",
 ]
 ROOT_URLCONF = "dashboard.urls"
-FORM_RENDERER = "django.forms.renderers.TemplatesSetting"  # so that templates/django/forms/field.html is ours
+FORM_RENDERER = "dashboard.fields.Renderer"  # so that templates/django/forms/field.html is ours
 WSGI_APPLICATION = "dashboard.wsgi.application"
 TEMPLATES = [
     {
@@ -323,7 +324,13 @@ SUPPORT_EMAIL = env.str("SUPPORT_EMAIL", default="support@localhost")
 LOGGING = {
     "version": 1,
     "disable_existing_loggers": False,
-    "formatters": {"line": {"format": "{asctime} {levelname} {name} [{request_id}] {message}", "style": "{"}},
+    "formatters": {
+        "line": {
+            "class": "dashboard.logs.Line",
+            "format": "{asctime} {levelname} {name} [{request_id}] {message}",
+            "style": "{",
+        }
+    },
     "filters": {"request_id": {"()": "dashboard.request_ids.RequestIdFilter"}},
     "handlers": {"stderr": {"class": "logging.StreamHandler", "formatter": "line", "filters": ["request_id"]}},
     "root": {"handlers": ["stderr"], "level": env.str("LOG_LEVEL", default="INFO")},

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gateway import answers, outcomes, reports
 from gateway.limiter import Meter
-from gateway.requests import find_key
+from gateway.requests import find_key, source
 from gateway.rules import Organization, Product, Rules, Secret
 from gateway.verdict import Verdict, source_host
 
@@ -41,7 +41,7 @@ class Permit:
 def _source(headers: Mapping[bytes, bytes]) -> bytes | str | None:
     """Return what the list of domains is about, read no further than it has to be: `Origin` as it came, else `Referer`'s host."""
     origin, referer = headers.get(b"origin"), headers.get(b"referer")
-    return origin or (source_host(None, referer.decode("latin-1")) if referer else None)
+    return origin or (source_host(None, source(referer)) if referer else None)
 
 
 def recall(rules: Rules, headers: Mapping[bytes, bytes], path: str, query: str, now: float) -> Permit | None:

@@ -142,7 +142,12 @@ def find_key(headers: Mapping[bytes, bytes], query: str) -> str:
 def sources(headers: Mapping[bytes, bytes]) -> tuple[str | None, str | None]:
     """Return what a request says in `Origin` and `Referer` about the page that it comes from; None where it says nothing."""
     origin, referer = headers.get(b"origin"), headers.get(b"referer")
-    return origin.decode("latin-1") if origin else None, referer.decode("latin-1") if referer else None
+    return source(origin) if origin else None, source(referer) if referer else None
+
+
+def source(header: bytes) -> str:
+    """Return an `Origin` or `Referer` as text: ASCII from browsers, UTF-8 from who writes names as people do; no name has other bytes."""
+    return header.decode("utf-8", "replace")
 
 
 def tracking_id(given: bytes, key_prefix: str) -> str:

@@ -2,10 +2,17 @@
 
 import ipaddress
 import re
-from urllib.parse import urlsplit
 
 import idna
 
+_SOURCE = re.compile(
+    r"""(?:[a-z][a-z0-9+.-]*:)?//         # a scheme, which a Referer may leave out
+        (?:[^\s/?#@\\]*@)?                # userinfo, which is not the host whatever it says
+        (\[[0-9a-f:.]+\]|[^\s/?#@\\:\[\]]+)
+        (?::[0-9]*)?(?=[/?#]|\Z)          # a port""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What a URI says before its path, with the host as the one group (RFC 3986, section 3). Browsers read a backslash as a slash."""
 _LABEL = re.compile(r"(?!-)[a-z0-9-]{1,63}(?<!-)\Z")
 
 
@@ -58,14 +65,8 @@ def read(entry: str) -> str:
 
 def host_of(origin: str | None, referer: str | None) -> str | None:
     """Return the host that a request says it comes from: `Origin` first, else `Referer`; None for absent, `null` or broken."""
-    source = origin if origin else referer
-    if not source or source == "null":
-        return None
-    try:
-        name = urlsplit(source).hostname
-    except ValueError:
-        return None
-    return _canonical(name) if name else None
+    found = _SOURCE.match(origin or referer or "")
+    return _canonical(found[1]) if found else None
 
 
 def is_allowed(host: str | None, allowed: tuple[str, ...]) -> bool:
@@ -80,10 +81,10 @@ def is_allowed(host: str | None, allowed: tuple[str, ...]) -> bool:
 
 
 def _canonical(host: str) -> str | None:
-    name = host.strip().strip("[]").rstrip(".").lower()
-    if not name:
-        return None
-    if ":" in name or name.replace(".", "").isdigit():
+    if host.startswith("[") or ":" in host:
+        return _address(host.removeprefix("[").removesuffix("]")) if ":" in host else None
+    name = host.removesuffix(".").lower()
+    if name.replace(".", "").isdigit():
         return _address(name)
     try:
         name = idna.encode(name, uts46=True).decode("ascii").lower()

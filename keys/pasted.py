@@ -27,6 +27,14 @@ def holds_key(text: str) -> bool:
     return re.search(nearly, text) is not None
 
 
+def without_keys(text: str) -> str:
+    """Return a text with each key in it, also one with a typo, cut down to how all keys begin. For the log."""
+    prefix = settings.KEY_PREFIX
+    if prefix not in text:
+        return text
+    return re.sub(rf"{re.escape(prefix)}[0-9A-Za-z]{{{tokens.TAIL_LENGTH - TYPO_SLACK},}}", f"{prefix}…", text)
+
+
 def refuse_key(text: str) -> None:
     """Refuse a text with a key in it; the message does not repeat it. For the validators of a form's field."""
     if holds_key(text):

@@ -83,8 +83,8 @@ class NoticeQuerySet(models.QuerySet["Notice"]):
     """Narrowings of notices."""
 
     def visible_to(self, person: "User") -> Self:
-        """A person's own, without those of customers that they have left."""
-        own = models.Q(organization=None) | models.Q(organization__in=person.organizations.all())
+        """A person's own, without those of customers that they have left, or that keep them out for want of a second factor."""
+        own = models.Q(organization=None) | models.Q(organization__in=person.organizations.shown_to(person))
         if person.is_staff:
             own |= models.Q(kind__in=STAFF_KINDS)
         return self.filter(own, person=person)

@@ -140,11 +140,11 @@ class Invitation(models.Model):
         with self._locked(by):
             self.end(by=by)
 
-    def end(self, *, by: User) -> None:
+    def end(self, *, by: User, as_staff: bool = False) -> None:
         """Withdraw without asking who may; for what ends invitations along with itself, under the organisation's lock."""
         self.withdrawn_at = timezone.now()
         self.save(update_fields=["withdrawn_at"])
-        self._record("invitation.withdrawn", by)
+        self._record("invitation.withdrawn", by, as_staff=as_staff)
 
     def accept(self, *, by: User, token: str) -> Membership:
         """Make the person a member; who is one already keeps the role. Raises Refusal for a dead link and another address.
@@ -223,6 +223,8 @@ class Invitation(models.Model):
             "invitation", organization=None, people=[self.email], context=context, about=self.public_id, link=link
         )
 
-    def _record(self, verb: str, by: User) -> None:
-        target = Target(self.public_id, self.email)
-        AuditEvent.record(verb, organization=self.organization, actor=by, target=target, after={"role": self.role})
+    def _record(self, verb: str, by: User, *, as_staff: bool = False) -> None:
+        AuditEvent.record(
+            verb, organization=self.organization, actor=by, target=Target(self.public_id, self.email),
+            after={"role": self.role}, as_staff=as_staff,
+        )  # fmt: skip

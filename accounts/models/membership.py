@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Self
+from typing import TYPE_CHECKING, Self
 
 from django.db import models, transaction
 from django.utils import timezone
@@ -15,6 +15,9 @@ from dashboard import public_ids
 from keys.refusals import Refusal
 from notices import outbox
 from notices.sayings import Saying, saying
+
+if TYPE_CHECKING:
+    from accounts.models.organization import Organization
 
 NO_LONGER = gettext_lazy("This person is no longer a member.")
 LAST_OWNER = gettext_lazy("An organisation has at least one owner. Make somebody else an owner first.")
@@ -104,26 +107,51 @@ class Membership(models.Model):
         """The role inside a sentence."""
         return Role(self.role).said
 
-    def change_role(self, *, by: User, role: str) -> None:
+    @classmethod
+    def add(cls, *, organization: "Organization", user: User, role: str, by: User) -> Self:
+        """Have the provider's people make somebody a member; customers invite. Raises Refusal for who is one already."""
+        with transaction.atomic():
+            organization.lock()
+            if organization.memberships.filter(user=user).exists():
+                raise Refusal(_("%(email)s is a member already.") % {"email": user.email})
+            membership = cls.objects.create(organization=organization, user=user, role=role)
+            membership._record("member.added", by, after={"role": role}, as_staff=True)
+            membership._tell(saying(gettext_noop("The provider made you a member.")))
+        return membership
+
+    def change_role(self, *, by: User, role: str, as_staff: bool = False) -> None:
         """Give the person another role. Raises Refusal to who may not, and for the last owner. Safe to repeat."""
         with self._locked():
-            check_may_manage(self.organization.role_of(by), self.role, role)
+            if not as_staff:
+                check_may_manage(self.organization.role_of(by), self.role, role)
             if role == self.role:
                 return
             if self.role == Role.OWNER:
                 self._check_not_last_owner()
             before, self.role = self.role, role
             self.save(update_fields=["role"])
-            self._end_invitations(by)
-            self._record("member.role_changed", by, before={"role": before}, after={"role": role})
-            changed = gettext_noop("%(person)s changed it. It was %(old_role)s before.")
-            self._tell(saying(changed, person=by.label, old_role=before))
+            self._end_invitations(by, as_staff=as_staff)
+            self._record("member.role_changed", by, before={"role": before}, after={"role": role}, as_staff=as_staff)
+            if as_staff:
+                self._tell(
+                    saying(gettext_noop("The provider changed it. It was %(old_role)s before."), old_role=before)
+                )
+            else:
+                changed = gettext_noop("%(person)s changed it. It was %(old_role)s before.")
+                self._tell(saying(changed, person=by.label, old_role=before))
 
-    def remove(self, *, by: User) -> None:
+    def remove(self, *, by: User, as_staff: bool = False) -> None:
         """End the membership of somebody else. Raises Refusal to who may not, and for the last owner."""
         with self._locked():
-            check_may_manage(self.organization.role_of(by), self.role)
-            self._end("member.removed", by)
+            if not as_staff:
+                check_may_manage(self.organization.role_of(by), self.role)
+            self._end("member.removed", by, as_staff=as_staff)
+
+    def shut_out(self, *, by: User) -> None:
+        """Withdraw what a person has sent whom the provider's people have made inactive: it would let them in again."""
+        with self._locked():
+            self.role = ""
+            self._end_invitations(by, as_staff=True)
 
     def leave(self) -> None:
         """End one's own membership. Raises Refusal for the last owner."""
@@ -168,25 +196,35 @@ class Membership(models.Model):
         if not self.organization.memberships.filter(role=Role.OWNER).exclude(pk=self.pk).exists():
             raise Refusal(str(LAST_OWNER))
 
-    def _end(self, verb: str, by: User) -> None:
+    def _end(self, verb: str, by: User, *, as_staff: bool = False) -> None:
         if self.role == Role.OWNER:
             self._check_not_last_owner()
         before, self.role = {"role": self.role}, ""
-        self._end_invitations(by)
-        self._record(verb, by, before=before)
+        self._end_invitations(by, as_staff=as_staff)
+        self._record(verb, by, before=before, as_staff=as_staff)
         Membership.objects.filter(pk=self.pk).delete()
 
-    def _end_invitations(self, by: User) -> None:
+    def _end_invitations(self, by: User, *, as_staff: bool = False) -> None:
         """Withdraw what the person has sent and may not send any more: rights that end leave nothing behind."""
         for invitation in self.organization.invitations.pending().filter(invited_by=self.user):
             if self.role not in MANAGERS or (invitation.role == Role.OWNER and self.role != Role.OWNER):
-                invitation.end(by=by)
+                invitation.end(by=by, as_staff=as_staff)
 
     def _tell(self, details: Saying) -> None:
         what = gettext_noop("Your role in %(organization)s is %(role)s now")
         context = {"what": saying(what, organization=str(self.organization), role=self.role), "details": details}
         outbox.post("organization.changed", organization=self.organization, people=[self.user], context=context)
 
-    def _record(self, verb: str, by: User, **details: dict[str, str]) -> None:
+    def _record(
+        self,
+        verb: str,
+        by: User,
+        *,
+        before: dict[str, str] | None = None,
+        after: dict[str, str] | None = None,
+        as_staff: bool = False,
+    ) -> None:
         target = Target(self.public_id, self.user.email)
-        AuditEvent.record(verb, organization=self.organization, actor=by, target=target, **details)  # type: ignore[arg-type]  # before and after only
+        AuditEvent.record(
+            verb, organization=self.organization, actor=by, target=target, before=before, after=after, as_staff=as_staff
+        )

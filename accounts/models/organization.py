@@ -57,6 +57,12 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
         """Those that are not deleted."""
         return self.filter(deleted_at=None)
 
+    def shown_to(self, person: User) -> Self:
+        """Those that do not keep a person out: one that requires a second factor shows nothing to who has none."""
+        from accounts.signin.factors import second_factors
+
+        return self.filter(models.Q(requires_second_factor_at=None) | models.Exists(second_factors(person)))
+
     def past_undo(self) -> Self:
         """Deleted ones that nobody can bring back any more."""
         return self.filter(deleted_at__lte=timezone.now() - UNDO)
@@ -64,7 +70,8 @@ class OrganizationQuerySet(models.QuerySet["Organization"]):
     def to_bring_back(self, user: User) -> Self:
         """Deleted ones whose owner the person is, while there is still time."""
         since = timezone.now() - UNDO
-        return self.filter(deleted_at__gt=since, memberships__user=user, memberships__role=Role.OWNER)
+        owned = self.filter(deleted_at__gt=since, memberships__user=user, memberships__role=Role.OWNER)
+        return owned.shown_to(user)
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from allauth.mfa import app_settings as mfa_settings
 from allauth.mfa.adapter import DefaultMFAAdapter
 from allauth.mfa.models import Authenticator
 from django.db import transaction
-from django.db.models import Count
+from django.db.models import Count, QuerySet
 from django.utils.crypto import salted_hmac
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
@@ -65,9 +65,14 @@ class RecoveryCodes:
     total: int
 
 
+def second_factors(person: User) -> QuerySet[Authenticator]:
+    """Return what makes signing in take more than the password: an authenticator app, passkeys."""
+    return Authenticator.objects.filter(user=person, type__in=COUNTS_AS_SECOND)
+
+
 def has_second_factor(person: User) -> bool:
-    """Whether signing in takes more than the password: an authenticator app or a passkey."""
-    return Authenticator.objects.filter(user=person, type__in=COUNTS_AS_SECOND).exists()
+    """Whether signing in takes more than the password."""
+    return second_factors(person).exists()
 
 
 def kinds_of(person: User) -> tuple[str, ...]:

@@ -3,18 +3,22 @@
 import functools
 import time
 from collections.abc import Callable
+from typing import Any
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from allauth.account.adapter import get_adapter
 from allauth.account.authentication import get_authentication_records
+from allauth.core.exceptions import ReauthenticationRequired
+from allauth.mfa.models import Authenticator
 from django.conf import settings
-from django.http import HttpResponse, HttpResponseRedirect, JsonResponse
+from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
 from django.shortcuts import resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
-from accounts.models import Sensitive
+from accounts.models import Sensitive, User
 from accounts.requests import MemberRequest, PersonRequest
+from keys import pasted
 
 View = Callable[..., HttpResponse]
 
@@ -23,6 +27,11 @@ def is_recent(request: PersonRequest) -> bool:
     """Whether the person signed in, or confirmed that it is them, within the time of the settings, in this session."""
     times = [record["at"] for record in get_authentication_records(request, request.user)]
     return bool(times) and time.time() - max(times) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+
+
+def confirms_here(person: User) -> bool:
+    """Whether a person has a password or a factor here to confirm with; allauth asks nobody else."""
+    return person.has_usable_password() or Authenticator.objects.filter(user=person).exists()
 
 
 def ask_again(request: MemberRequest, action: Sensitive, *, back: str = "") -> HttpResponse | None:
@@ -60,6 +69,27 @@ def confirm(request: PersonRequest, *, back: str) -> HttpResponse:
     if "application/json" in request.headers.get("Accept", ""):
         return JsonResponse({"detail": _("Confirm that it is you first."), "confirm": address}, status=403)
     return HttpResponseRedirect(address)
+
+
+def sets_no_key_aside(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
+    """Let allauth, which asks who it is, keep in the session what was sent for afterwards, unless there is a key in it.
+
+    Comes after allauth's middleware. Who sent a key comes back to the empty form.
+    """
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return get_response(request)
+
+    def process_exception(request: Any, exception: Exception) -> HttpResponse | None:
+        if not isinstance(exception, ReauthenticationRequired):
+            return None
+        sent = (*(text for _name, texts in request.POST.lists() for text in texts), *request.META.values())
+        if any(isinstance(text, str) and pasted.holds_key(text) for text in sent):
+            return confirm(request, back=request.path)
+        return None
+
+    middleware.process_exception = process_exception  # type: ignore[attr-defined]  # Django looks for it there
+    return middleware
 
 
 def page_of(request: PersonRequest, *, otherwise: str) -> str:

@@ -7,12 +7,14 @@ from django.conf import settings
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect
 
+from accounts import roles
+from accounts.roles import ANYONE
 from accounts.signin.factors import has_second_factor
 
-ALWAYS_OPEN = ("/accounts/", "/mail/")
-"""Sign-in, its security page, and development's mails: nothing of an organisation, and what a set-up needs."""
-OPEN_VIEWS = {"home", "accounts:switch"}
-"""Home leads elsewhere; another of the person's organisations may not require a second factor."""
+ALWAYS_OPEN = "/accounts/"
+"""Sign-in and its security page: nothing of an organisation, and what a set-up needs."""
+TO_ANOTHER = "accounts:switch"
+"""Another of the person's organisations may not require a second factor."""
 
 
 def is_required(request: Any) -> bool:
@@ -22,6 +24,14 @@ def is_required(request: Any) -> bool:
     return is_for_staff or (organization is not None and organization.requires_second_factor_at is not None)
 
 
+def _is_open(request: Any) -> bool:
+    """Whether a page shows nothing of an organisation: one for anyone, of the person's own sign-in, or the way to another."""
+    name = request.resolver_match.view_name
+    route = roles.matrix().find(name)
+    is_for_anyone = route is not None and ANYONE in (route.roles(request.method) or ())
+    return is_for_anyone or name == TO_ANOTHER or request.path.startswith(ALWAYS_OPEN)
+
+
 def second_factor(get_response: Callable[[HttpRequest], HttpResponse]) -> Callable[[HttpRequest], HttpResponse]:
     """Lead people who need a second factor to its set-up, whatever they ask for: from the next request on."""
 
@@ -29,8 +39,12 @@ def second_factor(get_response: Callable[[HttpRequest], HttpResponse]) -> Callab
         return get_response(request)
 
     def process_view(request: Any, view: Any, arguments: Any, options: Any) -> HttpResponse | None:
-        is_open = request.path.startswith(ALWAYS_OPEN) or request.resolver_match.view_name in OPEN_VIEWS
-        if is_open or not request.user.is_authenticated or not is_required(request) or has_second_factor(request.user):
+        if (
+            _is_open(request)
+            or not request.user.is_authenticated
+            or not is_required(request)
+            or has_second_factor(request.user)
+        ):
             return None
         return redirect("second_factor_required")
 

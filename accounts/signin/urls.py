@@ -11,14 +11,14 @@ from django.views.generic import RedirectView
 
 from accounts.signin import single_sign_on, views
 from accounts.signin.factors import Kind
-from accounts.signin.views import if_recent, if_there_is, in_one_transaction, of_passkey
+from accounts.signin.views import if_confirmed, if_recent, if_there_is, in_one_transaction, of_passkey
 
 _to_overview = RedirectView.as_view(pattern_name="security")
 
 urlpatterns = [
     path("security/", views.overview, name="security"),
     path("security/required/", views.required, name="second_factor_required"),
-    path("security/app/", in_one_transaction(app.activate_totp), name="mfa_activate_totp"),
+    path("security/app/", if_confirmed(in_one_transaction(app.activate_totp)), name="mfa_activate_totp"),
     path(
         "security/app/remove/",
         if_there_is(Kind.TOTP, in_one_transaction(app.deactivate_totp)),
@@ -30,7 +30,7 @@ urlpatterns = [
         name="mfa_view_recovery_codes",
     ),
     path("security/codes/new/", in_one_transaction(codes.generate_recovery_codes), name="mfa_generate_recovery_codes"),
-    path("security/passkeys/add/", in_one_transaction(passkeys.add_webauthn), name="mfa_add_webauthn"),
+    path("security/passkeys/add/", if_confirmed(in_one_transaction(passkeys.add_webauthn)), name="mfa_add_webauthn"),
     path("security/passkeys/<str:public_id>/rename/", of_passkey(passkeys.edit_webauthn), name="mfa_edit_webauthn"),
     path(
         "security/passkeys/<str:public_id>/remove/",
@@ -39,6 +39,7 @@ urlpatterns = [
     ),
     path("security/sessions/end-others/", views.end_other_sessions, name="end_other_sessions"),
     path("security/sessions/<str:public_id>/end/", views.end_session, name="end_session"),
+    path("email/", if_confirmed(account.email), name="account_email"),
     # allauth asks nothing before a first password, with which all else could be confirmed.
     path("password/set/", if_recent(account.password_set), name="account_set_password"),
     path("second-factor/", mfa.authenticate, name="mfa_authenticate"),

@@ -110,10 +110,26 @@ def if_recent(view: View) -> View:
     """Call a view of allauth for who signed in, or confirmed that it is them, a moment ago; ask others first."""
 
     @wraps(view)
-    def asking(request: PersonRequest) -> HttpResponseBase:
-        return view(request) if recent.is_recent(request) else recent.confirm(request, back=request.path)
+    def asking(request: PersonRequest, **kwargs: str) -> HttpResponseBase:
+        if recent.is_recent(request):
+            return view(request, **kwargs)
+        return recent.confirm(request, back=request.path)
 
     return asking
+
+
+def if_confirmed(view: View) -> View:
+    """Call a view of allauth that asks again itself; those whom it does not ask, as they have nothing here to answer with, first.
+
+    They sign in at a provider, and are asked there.
+    """
+    asking = if_recent(view)
+
+    @wraps(view)
+    def confirmed(request: PersonRequest, **kwargs: str) -> HttpResponseBase:
+        return (view if recent.confirms_here(request.user) else asking)(request, **kwargs)
+
+    return confirmed
 
 
 def if_there_is(kind: str, view: View) -> View:

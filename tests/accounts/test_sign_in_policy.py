@@ -226,6 +226,19 @@ def test_staff_need_one_where_the_setting_says_so(cast, as_user, settings):
     assert as_user(cast.ada).get("/keys/").status == 200
 
 
+@pytest.mark.parametrize("where", ["code", "name", "a header"])
+def test_a_key_among_what_was_sent_is_not_kept_while_asking_who_it_is(cast, ada, where):
+    string = string_of(cast.key)
+    headers = {"X-Api-Key": string} if where == "a header" else {}
+    for url in ("/accounts/security/app/", "/accounts/email/", "/accounts/security/passkeys/add/"):
+        answer = ada.client.post(url, {where: string, "email": "new@x.example", "action_add": ""}, headers=headers)
+        assert answer.status_code == 302, url
+        assert answer["Location"].startswith("/accounts/reauthenticate/?next=%2Faccounts%2F"), url
+        assert string[6:-4] not in str(dict(ada.client.session)), url
+    ada.post("/accounts/email/", {"email": "new@x.example", "action_add": ""})
+    assert "new%40x.example" in str(dict(ada.client.session)), "anything else goes on afterwards"
+
+
 # The page where owners decide
 
 

@@ -1,14 +1,18 @@
 """Single sign-on with a real provider: who is let in, whose account it is, what is refused."""
 
+from urllib.parse import urlencode
+
 import pytest
 import requests
 import time_machine
+from allauth.account.models import EmailAddress
+from allauth.mfa.models import Authenticator
 from allauth.socialaccount.models import SocialAccount
 from django.core import mail
 
 from accounts.models import AuditEvent, Role, User
 from tests.accounts import provider as oidc
-from tests.accounts.factors import set_up_app
+from tests.accounts.factors import code_of, set_up_app
 from tests.accounts.journey import confirm, is_signed_in, sign_in, stranger
 from tests.jobs import run_jobs
 from tests.page import Browser, Page
@@ -231,6 +235,31 @@ def test_who_has_nothing_else_confirms_at_the_provider(cast, provider):
         assert provider.asked[-1]["prompt"] == "login"
         back = browser.get(answer.headers["Location"].removeprefix("http://testserver"))
         assert back["Location"] == path
+        assert browser.get(path).status == 200
+
+
+@pytest.mark.parametrize("path", ["/accounts/security/app/", "/accounts/security/passkeys/add/", "/accounts/email/"])
+def test_a_thief_at_an_open_browser_adds_nothing_of_theirs_to_who_has_nothing_else(cast, provider, path):
+    cast.ada.set_unusable_password()
+    cast.ada.save(update_fields=["password"])
+    browser = stranger()
+    with time_machine.travel("2026-03-01 12:00:00+00:00") as clock:
+        come_back(browser)
+        assert browser.get(path).status == 200
+        seed = browser.get("/accounts/security/app/").one(".setup .note code").text
+        clock.shift(16 * 60)
+        theirs = {
+            "code": code_of(seed),
+            "name": "Mine",
+            "credential": "{}",
+            "email": "thief@x.example",
+            "action_add": "",
+        }
+        for page in (browser.get(path), browser.post(path, theirs)):
+            assert page["Location"] == f"/accounts/reauthenticate/company/?{urlencode({'next': path})}"
+        assert not Authenticator.objects.exists()
+        assert list(EmailAddress.objects.filter(user=cast.ada).values_list("email", flat=True)) == [cast.ada.email]
+        come_back(browser, process="login", auth_params="prompt=login", next=path)
         assert browser.get(path).status == 200
 
 

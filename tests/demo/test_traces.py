@@ -79,7 +79,7 @@ def opened(session: str) -> bytes:
 
 
 def test_no_key_is_found_in_files_tables_sessions_or_logs(demo, ended_demo, strings, patterns, tmp_path):
-    assert len(demo.handed_out) >= 1, "run the whole group: this test looks at what the others left"
+    assert len(strings) >= 50, "run the whole group: this test looks at what the others left"
     tables, said = tmp_path / "tables", tmp_path / "said"
     tables.mkdir()
     said.mkdir()
