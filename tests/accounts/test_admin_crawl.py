@@ -14,7 +14,7 @@ from django.urls import reverse
 from django.utils import timezone
 
 from accounts.models import AuditEvent, Invitation
-from analytics.models import JournalOffset, UsageGap, ZoneChange
+from analytics.models import JournalOffset, ReportedPage, UsageGap, ZoneChange
 from keys.models import GatewayChange, GatewayNode, KeyringCheck, QpsRequest, Submission
 from tests.factories import KeyFactory, OrganizationFactory, products, string_of
 from tests.support.staff import log_request, secrets_of, staff_with
@@ -54,15 +54,16 @@ def full(cast):
     return [cast.key, cast.other_key]
 
 
-def test_every_model_is_registered_but_those_that_django_cannot_show():
+def test_every_model_is_registered_but_those_that_say_nothing_there():
+    """Django shows none with a composite primary key (docs/decisions/0005); of reports that were counted there are only bits."""
     unregistered = {m for m in apps.get_models() if m._meta.app_label in ("accounts", "keys", "analytics")} - set(
         models()
     )
-    assert {m.__name__ for m in unregistered} == {
+    assert {m.__name__ for m in unregistered} - {"ReportedPage"} == {
         "UsageMinute", "UsageHour", "UsageDay", "UsageMonth", "UsageError", "OrganizationMinute", "OrganizationHour",
         "OrganizationDay", "OrganizationError", "GatewayAck",
     }  # fmt: skip
-    assert all(isinstance(m._meta.pk, CompositePrimaryKey) for m in unregistered)
+    assert all(isinstance(m._meta.pk, CompositePrimaryKey) for m in unregistered - {ReportedPage})
 
 
 def test_every_registered_page_is_audited_and_keeps_pasted_keys_out():
