@@ -73,7 +73,12 @@ class AccountAdapter(DefaultAccountAdapter):
             super().send_notification_mail(template_prefix, *args, **kwargs)
 
     def get_login_redirect_url(self, request: PersonRequest) -> str:
-        """Lead the provider's people, who belong to no customer, to the support desk."""
+        """Lead the provider's people to the support desk, and an owner's first sign-in to their first request.
+
+        Whoever confirms their address in another browser than the one they registered in signs in before they see the key.
+        """
+        if getattr(request, "is_first_sign_in", False) and (key := first_key_of(request.user)):
+            return resolve_url("keys:start", key.public_id)
         if request.user.is_staff and not request.user.memberships.exists():
             return resolve_url("support:search")
         return str(super().get_login_redirect_url(request))
