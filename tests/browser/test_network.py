@@ -73,3 +73,9 @@ def test_a_lost_network_says_so_in_the_dialog_and_a_double_click_makes_one_key(t
     expect(page.get_by_text("Made in a tunnel is ready.")).to_be_visible()
     page.goto("/keys/?q=tunnel")
     expect(page.locator("li.key-row")).to_have_count(1)
+    for item in ("Disable", "Enable"):
+        page.get_by_role("button", name="Actions for Made in a tunnel").click()
+        page.locator(".menu:popover-open").get_by_role("link", name=item).click()
+        dialog.get_by_role("button", name=f"{item} key").click()
+        expect(page.get_by_text(f"Made in a tunnel is {item.lower()}d.").first).to_be_visible()
+        expect(page.locator("[data-receipt]")).to_have_count(1)  # the latest word of gateways about a key, alone
