@@ -1,9 +1,10 @@
 """How allauth speaks and acts here: our words, and nothing that changes by GET."""
 
 from typing import Any, ClassVar, cast
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from allauth.account.adapter import DefaultAccountAdapter
+from allauth.account.models import EmailAddress
 from allauth.socialaccount.models import SocialAccount
 from django.conf import settings
 from django.core.mail import EmailMessage, EmailMultiAlternatives
@@ -82,6 +83,12 @@ class AccountAdapter(DefaultAccountAdapter):
         """Lead whoever has just registered from their first key to its first request."""
         key = first_key_of(request.user)
         return resolve_url("keys:start", key.public_id) if key else self.get_login_redirect_url(request)
+
+    def get_email_verification_redirect_url(self, email_address: EmailAddress) -> str:
+        """Lead whoever confirms in another browser, and has to sign in there, from the sign-in to their first request."""
+        url = resolve_url(super().get_email_verification_redirect_url(email_address))
+        key = None if self.request.user.is_authenticated else first_key_of(email_address.user)
+        return f"{url}?{urlencode({'next': resolve_url('keys:start', key.public_id)})}" if key else url
 
     def logout(self, request: HttpRequest) -> None:
         """Sign out, but never by following a link.

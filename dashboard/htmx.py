@@ -58,12 +58,17 @@ def announce(response: HttpResponse, message: str = "", **events: Any) -> HttpRe
 
 
 def navigate(request: HtmxRequest, response: HttpResponse) -> HttpResponse:
-    """Turn a redirect into a navigation of the whole page when htmx asked; sign-in returns to the page, not to the fragment."""
+    """Turn a redirect into a navigation of the whole page when htmx asked; sign-in returns to the page, not to the fragment.
+
+    A form that is sent after the session has ended gets a 401 instead: the page stays, with what was typed, and says why.
+    """
     if not request.htmx or not 300 <= response.status_code < 400 or "Location" not in response:
         return response
     location = response["Location"]
     sign_in = resolve_url(settings.LOGIN_URL)
     if location.startswith(f"{sign_in}?"):  # not the redirect after signing out, which returns to nothing
+        if request.method not in {"GET", "HEAD"}:
+            return HttpResponse(status=401)
         page = _current(request)
         back = urlunsplit(("", "", page.path or "/", page.query, ""))
         location = f"{sign_in}?{urlencode({'next': back})}"

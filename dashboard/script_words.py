@@ -9,6 +9,7 @@ from dashboard import words
 
 WORDS: Final = {
     "network": _("The network is away. Nothing was lost; try again."),
+    "status-401": _("You are signed out. Copy what you have typed, then reload the page to sign in."),
     "status-403": _("You may not do this. If the page was open for long, reload it."),
     "status-404": _("This is no longer there. Reload the page."),
     "status-429": _("Too many attempts. Wait a minute, then try again."),

@@ -233,7 +233,10 @@ class DeleteForm(ActionForm):
     """Type the name of a key that is in use."""
 
     name = forms.CharField(
-        required=False, max_length=80, label=_("Name of the key"), widget=forms.TextInput(attrs={"autocomplete": "off"})
+        max_length=80,
+        label=_("Name of the key"),
+        widget=forms.TextInput(attrs={"autocomplete": "off"}),
+        error_messages={"required": _("Type the key's name as it stands above.")},
     )
 
     def __init__(self, *args: Any, key: ApiKey, **kwargs: Any) -> None:
@@ -325,6 +328,8 @@ class QpsForm(ActionForm):
         super().__init__(*args, key=key, **kwargs)
         del self.fields["version"]
         self.fields["product"].queryset = key.products.all()  # type: ignore[attr-defined]
+        if "requested" in self.initial:  # a limit that was filled in: what is left to say is why
+            self.fields["reason"].widget.attrs["autofocus"] = True
 
 
 class ConfirmForm(ActionForm):

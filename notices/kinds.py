@@ -193,7 +193,7 @@ _KINDS: Final = (
         _ALERT, page="alerts:detail", icon="alert",
     ),
     Kind(
-        "alert.recovered", ALERTS, _("Over: {alert}"), ("{sentence}",), _ALERT, page="alerts:detail", icon="check",
+        "alert.recovered", ALERTS, _("Ended: {alert}"), ("{sentence}",), _ALERT, page="alerts:detail", icon="check",
     ),
     Kind(
         "alert.test", ALERTS, _("Test of the alert {alert}"), (_("This is a test: nothing was measured."), "{sentence}"),

@@ -5,7 +5,7 @@ from urllib.parse import urlsplit, urlunsplit
 
 from django import template
 from django.conf import settings
-from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect
+from django.forms import BoundField, CheckboxInput, CheckboxSelectMultiple, RadioSelect, Select
 from django.http import HttpRequest
 from django.utils.html import format_html, format_html_join
 from django.utils.safestring import SafeString
@@ -28,6 +28,12 @@ def control(field: BoundField) -> SafeString:
 def is_checkbox(field: BoundField) -> bool:
     """Whether the label stands behind the control."""
     return isinstance(field.field.widget, CheckboxInput)
+
+
+@register.filter
+def is_select(field: BoundField) -> bool:
+    """Whether one of a list is chosen: its first entry says what leaving it alone means, and its arrow is ours."""
+    return isinstance(field.field.widget, Select) and not isinstance(field.field.widget, RadioSelect)
 
 
 @register.simple_tag(takes_context=True)

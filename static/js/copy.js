@@ -22,8 +22,10 @@
       body: new FormData(form),
       headers: { Accept: "application/json" },
       cache: "no-store",
-      redirect: "error",
-    });
+      redirect: "manual", // to the sign-in page, if to anything
+    }).catch(() => null);
+    if (!response) throw new Error(words.network);
+    if (response.type === "opaqueredirect") throw new Error(words["status-401"]);
     if (response.headers.get("Content-Type") !== "application/json") throw new Error(words.notCopied);
     const answer = await response.json();
     if (answer.confirm) location.assign(answer.confirm); // who they are is asked first; that page leads back to this one

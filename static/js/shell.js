@@ -67,6 +67,16 @@
   document.body.addEventListener("toast", (event) => toast(event.detail.value));
   document.addEventListener("latchkey:toast", (event) => toast(event.detail));
 
+  // Of what gateways said about a key the latest stands; where the page is scrolled past it, it is told as well.
+  document.body.addEventListener("htmx:load", (event) => {
+    const receipt = event.detail.elt;
+    if (!receipt.matches("[data-receipt]")) return;
+    const all = document.querySelectorAll(`[data-receipt="${receipt.dataset.receipt}"]`);
+    [...all].filter((other) => other !== receipt).forEach((other) => other.remove());
+    const isFinal = !receipt.hasAttribute("hx-get");
+    if (isFinal && receipt.getBoundingClientRect().bottom < 0) toast(receipt.textContent.trim());
+  });
+
   // Parts that ask again by themselves: a hidden page does not ask.
   document.addEventListener("htmx:beforeRequest", (event) => {
     if (event.detail.elt.matches("[data-poll]") && document.hidden) event.preventDefault();

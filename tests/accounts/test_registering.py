@@ -56,7 +56,9 @@ def test_confirming_in_another_browser_leads_to_the_sign_in_with_a_clear_message
     register(stranger())
     other = stranger()
     page = other.submit(link_in_mail(), follow=True)
+    key = Organization.objects.get().keys.get()
     assert page.one("h1").text == "Sign in"
+    assert {field.get("value") for field in page.all("[name=next]")} == {f"/keys/{key.public_id}/start/"}
     assert "grace@hopper.example is confirmed" in page
     assert not is_signed_in(other)
 

@@ -49,6 +49,17 @@ def test_typing_into_the_search_loses_no_letter_and_back_and_forward_work(tab, a
 
 def test_a_lost_network_says_so_in_the_dialog_and_a_double_click_makes_one_key(tab, hanna):
     page = tab(hanna, "/keys/", unwatched=True)  # the console complains of the network
+    copy = page.get_by_role("button", name=re.compile("Copy the key of")).first
+    page.context.set_offline(True)
+    copy.click()
+    expect(page.get_by_text("The network is away. Nothing was lost; try again.")).to_be_visible()
+    page.context.set_offline(False)
+    cookies = page.context.cookies()
+    page.context.clear_cookies(name="latchkey_session")
+    copy.click()
+    expect(page.get_by_text("You are signed out.")).to_be_visible()
+    page.context.add_cookies(cookies)
+    page.reload()
     page.get_by_role("link", name="Create key").first.click()
     dialog = page.get_by_role("dialog")
     dialog.get_by_label("Name").fill("Made in a tunnel")
@@ -62,3 +73,9 @@ def test_a_lost_network_says_so_in_the_dialog_and_a_double_click_makes_one_key(t
     expect(page.get_by_text("Made in a tunnel is ready.")).to_be_visible()
     page.goto("/keys/?q=tunnel")
     expect(page.locator("li.key-row")).to_have_count(1)
+    for item in ("Disable", "Enable"):
+        page.get_by_role("button", name="Actions for Made in a tunnel").click()
+        page.locator(".menu:popover-open").get_by_role("link", name=item).click()
+        dialog.get_by_role("button", name=f"{item} key").click()
+        expect(page.get_by_text(f"Made in a tunnel is {item.lower()}d.").first).to_be_visible()
+        expect(page.locator("[data-receipt]")).to_have_count(1)  # the latest word of gateways about a key, alone

@@ -74,6 +74,15 @@ def test_when_the_session_has_ended_htmx_signs_in_and_returns_to_the_page(cast, 
     assert page["Location"] == "/keys/?q=fleet"
 
 
+def test_a_form_that_htmx_sends_after_the_session_has_ended_stays_in_the_page(cast, ada):
+    said = ada.get("/keys/").one("#toasts").get("data-status-401")
+    assert "You are signed out." in said
+    Session.objects.all().delete()
+    page = ada.post(f"/keys/{cast.key.public_id}/edit/", {"name": "Lost?"}, htmx="/keys/")
+    assert (page.status, page.source) == (401, "")
+    assert "HX-Redirect" not in page.response
+
+
 def test_without_htmx_a_redirect_is_one(db):
     page = Browser(Client()).get("/keys/")
     assert (page.status, page["Location"]) == (302, "/accounts/login/?next=/keys/")

@@ -11,6 +11,7 @@ from PIL import Image
 from accounts.models import Plan
 from dashboard.demo.cast import NORTHWIND
 from tests.demo.calls import Caller
+from tests.demo.running import free_port
 from tests.demo.wire import Person
 
 pytestmark = pytest.mark.demo
@@ -74,10 +75,16 @@ def test_the_test_request_shows_the_world(demo):
 
 
 def test_traffic_sends_real_requests_and_says_what_was_answered(demo):
-    answer = demo.run("traffic", "--seconds", "3", "--rate", "20", GATEWAY_URL=demo.gateway)
+    answer = demo.run("traffic", "--seconds", "3", "--rate", "20")
     assert answer.returncode == 0, answer.stderr
     told = re.search(r"Answered: (.+)", answer.stdout)
     assert told, answer.stdout
     counts = {status: int(count) for count, status in re.findall(r"(\d+) × ([^,]+)", told[1])}
     assert counts.get("200", 0) > 10, counts
     assert "no answer" not in counts
+
+
+def test_traffic_without_a_gateway_says_so_at_once(demo):
+    answer = demo.run("traffic", GATEWAY_PORT=str(free_port()))
+    assert answer.returncode == 1
+    assert "Nothing answers at http://localhost:" in answer.stderr

@@ -141,6 +141,7 @@ def test_an_idle_key_is_deleted_without_typing(cast, ada):
 def test_a_key_in_use_is_deleted_only_with_its_name(cast, ada):
     ApiKey.objects.filter(pk=cast.key.pk).update(last_used_at=timezone.now())
     url = f"/keys/{cast.key.public_id}/delete/"
+    assert not ada.get(url).all(".optional")
     for wrong in ("", "fleet tracking", "Fleet"):
         assert ada.submit(url, name=wrong).status == 422
     cast.key.refresh_from_db()

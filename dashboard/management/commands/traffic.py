@@ -1,7 +1,9 @@
 """Send real requests to the gateway with the keys of this database, for as long as it runs. For demos."""
 
 import http.client
+import os
 import random
+import socket
 import threading
 import time
 from collections import Counter
@@ -30,7 +32,7 @@ class Command(BaseCommand):
         """Take the rate and how long."""
         parser.add_argument("--rate", type=float, default=10.0, help="requests per second (10)")
         parser.add_argument("--seconds", type=float, default=0.0, help="how long; 0 is until Ctrl-C (0)")
-        parser.add_argument("--gateway", default=settings.GATEWAY_URL, help="where the gateway is")
+        parser.add_argument("--gateway", default=_gateway(), help="where the gateway is")
 
     def handle(self, *args: Any, **options: Any) -> None:
         """Send until the time is over, then say what was answered."""
@@ -39,6 +41,7 @@ class Command(BaseCommand):
         targets = _targets()
         if not targets:
             raise CommandError("No key in the database has a product that the sample APIs serve.")
+        _expect_answer(options["gateway"])
         ends = time.monotonic() + options["seconds"] if options["seconds"] else float("inf")
         answers: Counter[str] = Counter()
         lock = threading.Lock()
@@ -61,6 +64,20 @@ class Command(BaseCommand):
             ends = 0.0
         told = ", ".join(f"{count} × {status}" for status, count in sorted(answers.items()))
         self.stdout.write(f"Answered: {told or 'nothing'}")
+
+
+def _gateway() -> str:
+    """Return where `make demo` with the same environment has its gateway."""
+    return os.environ.get("GATEWAY_URL", f"http://localhost:{os.environ.get('GATEWAY_PORT', '8001')}")
+
+
+def _expect_answer(gateway: str) -> None:
+    address = urlsplit(gateway)
+    try:
+        socket.create_connection((address.hostname or "localhost", address.port or 80), timeout=5).close()
+    except OSError:
+        words = f"Nothing answers at {gateway}: is `make demo` running, with the same GATEWAY_PORT?"
+        raise CommandError(words) from None
 
 
 def _targets() -> list[tuple[str, str, str]]:
