@@ -13,7 +13,8 @@ be shown otherwise than by these tags. A key's last 24 hours, for confirmations 
 
     {% include "analytics/_traffic.html" %}
 
-or `{% usage_of_day key as day %}`, a DayUsage: requests, refused, networks. The address of a key's
+or `{% usage_of_day key as day %}`, a DayUsage: requests, refused, networks; `{% handover_of key as move %}`, a Handover: how far
+requests have moved from its old string to the new one. The address of a key's
 analytics is `{% url "analytics:usage" %}?key={{ key.public_id }}`.
 """
 
@@ -27,7 +28,7 @@ from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 from django.utils.translation import gettext_lazy as _
 
-from analytics import key_usage, sentences, sizing, times
+from analytics import handover, key_usage, sentences, sizing, times
 from analytics.callers import KINDS, CallerRow, Callers
 from analytics.failed import percent
 from analytics.filters import Filters
@@ -103,6 +104,9 @@ register.filter(level_mark)
 def usage_of_day(context: template.Context, key: Keyed) -> DayUsage:
     """The last 24 hours of one key."""
     return key_usage.of_last_day(key.pk, context["organization"])
+
+
+register.simple_tag(handover.of_key, name="handover_of")
 
 
 @register.simple_tag
