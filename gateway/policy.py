@@ -6,6 +6,7 @@ away, a database restored) is seen and answered with a new snapshot.
 """
 
 import asyncio
+import contextlib
 import functools
 import gc
 import logging
@@ -241,6 +242,8 @@ class _Follower(threading.Thread):
             policy_sql.wait(connection, self._config.poll_ms / 1000)
             # A busy database wakes at each commit; many changes are read together.
             self._stopping.wait(_SPACING_S)
+        with contextlib.suppress(psycopg.Error):  # who hears nothing takes it for gone after a minute
+            policy_sql.end(connection, self._config.name)
 
     def _report(self, connection: policy_sql.Connection, began_at: float, *, has_news: bool) -> None:
         """Say which change holds. A database that takes no writes for the moment is read on all the same."""

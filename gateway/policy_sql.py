@@ -39,12 +39,14 @@ VALUES (%(name)s, statement_timestamp(), statement_timestamp(), %(number)s, stat
 ON CONFLICT (name) DO UPDATE SET
     started_at = CASE WHEN %(is_first)s THEN excluded.started_at ELSE n.started_at END,
     seen_at = excluded.seen_at,
+    ended_at = NULL,
     applied_at = CASE WHEN n.applied_number = excluded.applied_number AND NOT %(is_first)s
                       THEN n.applied_at ELSE excluded.applied_at END,
     applied_number = excluded.applied_number
 """
+_END = "UPDATE gateway_node SET ended_at = statement_timestamp() WHERE name = %s"
 _AROUND = """
-SELECT (SELECT count(*) FROM gateway_node WHERE seen_at > clock_timestamp() - interval '10 s'),
+SELECT (SELECT count(*) FROM gateway_node WHERE ended_at IS NULL AND seen_at > clock_timestamp() - interval '10 s'),
        (SELECT extract(epoch FROM shipped_until)::float8 FROM gateway_node WHERE name = %(name)s),
        (SELECT jsonb_object_agg(segment, "offset") FROM gateway_journal WHERE node = %(name)s)
 """
@@ -203,3 +205,8 @@ def look_around(connection: Connection, name: str) -> Around:
 def report(connection: Connection, name: str, number: int, *, is_first: bool) -> None:
     """Say that this gateway is there and which change holds in it."""
     connection.execute(_REPORT, {"name": name, "number": number, "is_first": is_first})
+
+
+def end(connection: Connection, name: str) -> None:
+    """Say that this gateway answers no more, so that nobody waits for its word."""
+    connection.execute(_END, (name,))

@@ -18,7 +18,8 @@ _SQL = """
 WITH change AS (
     SELECT number, at FROM gateway_change WHERE key_id = %s ORDER BY number DESC LIMIT 1
 ), node AS (
-    SELECT name, started_at FROM gateway_node WHERE seen_at > now() - make_interval(secs => %s)
+    SELECT name, started_at FROM gateway_node
+    WHERE ended_at IS NULL AND seen_at > now() - make_interval(secs => %s)
 )
 SELECT change.at, node.name,
        CASE WHEN node.started_at > change.at THEN change.at  -- it has never known anything else

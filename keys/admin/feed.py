@@ -24,7 +24,17 @@ LATE = dt.timedelta(seconds=30)
 class GatewayNodeAdmin(ReadOnlyAdmin):
     """How far each gateway is, with the changes and with what it counts."""
 
-    list_display = ("name", "is_current", "changes", "usage", "started_at", "seen_at", "applied_at", "shipped_until")
+    list_display = (
+        "name",
+        "is_current",
+        "changes",
+        "usage",
+        "started_at",
+        "seen_at",
+        "ended_at",
+        "applied_at",
+        "shipped_until",
+    )
     search_fields = ("name",)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[GatewayNode]:

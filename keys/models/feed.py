@@ -54,11 +54,12 @@ class GatewayAck(models.Model):
 
 
 class GatewayNode(models.Model):
-    """A gateway process: which change it has applied, and until when its usage is in the database."""
+    """A gateway process: which change it has applied, and until when its usage is in the database. One that was stopped said so."""
 
     name = models.CharField(_("name"), max_length=100, primary_key=True)
     started_at = models.DateTimeField(_("started at"))
     seen_at = models.DateTimeField(_("last report"))
+    ended_at = models.DateTimeField(_("ended at"), null=True)
     applied_number = models.BigIntegerField(_("last change applied"), default=0)
     applied_at = models.DateTimeField(_("applied at"))
     shipped_until = models.DateTimeField(_("requests counted until"), null=True)

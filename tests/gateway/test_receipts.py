@@ -5,6 +5,7 @@ import re
 import pytest
 
 from accounts.models import Plan
+from keys.models import GatewayNode
 from tests.gateway.processes import wait_until
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -36,3 +37,16 @@ def test_a_receipt_is_for_the_customer_alone(cast, as_user):
     assert as_user(cast.mallory).get(f"/keys/{cast.key.public_id}/receipt/").status == 404
     assert cast.northwind.plan == Plan.ENTERPRISE
     assert as_user(cast.vera).get(f"/keys/{cast.key.public_id}/receipt/").status == 200
+
+
+def test_nobody_waits_for_the_word_of_a_gateway_that_was_stopped(cast, ada, gateway, own_gateway):
+    other = own_gateway("other").start()
+    wait_until(lambda: GatewayNode.objects.filter(name="other").exists(), within_s=3)
+    other.stop()
+    assert GatewayNode.objects.get(name="other").ended_at
+    ada.submit(f"/keys/{cast.key.public_id}/disable/", htmx=True)
+    url = f"/keys/{cast.key.public_id}/receipt/?what=disabled"
+    wait_until(lambda: "everywhere since" in ada.get(url), within_s=2)
+    again = other.start()
+    wait_until(lambda: GatewayNode.objects.get(name="other").ended_at is None, within_s=3)
+    again.stop()
