@@ -34,10 +34,8 @@ class Straggler:
 class Handover:
     """The last six hours of a key in steps of ten minutes, by whether its old string came with a request."""
 
-    number: int
     old: tuple[int, ...]
     new: tuple[int, ...]
-    last_used_at: dt.datetime | None
     stragglers: tuple[Straggler, ...]
 
     @property
@@ -96,4 +94,4 @@ def of_key(key: ApiKey) -> Handover | None:
             old[place], new[place] = with_old, with_new
         cursor.execute(_STRAGGLERS, named)
         stragglers = tuple(Straggler(*row) for row in cursor.fetchall())
-    return Handover(secret.number, tuple(old), tuple(new), secret.last_used_at, stragglers)
+    return Handover(tuple(old), tuple(new), stragglers)
