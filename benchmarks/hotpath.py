@@ -15,12 +15,13 @@ import uvloop
 
 from benchmarks.targets import HEADERS
 from gateway import config
+from gateway.connection import Connection
 from gateway.journal import Journal
 from gateway.ledger import Ledger
 from gateway.policy import Policy
 from gateway.reports import Desk, Sealer
 from gateway.rules import Catalogue, Organization, Product, Rules
-from gateway.server import Connection, Server
+from gateway.server import Server
 from gateway.site import Site
 from gateway.verdict import Standing
 from keys import tokens

@@ -58,6 +58,11 @@ def serialise(reply: Reply, date: bytes, *, keeps_alive: bool, has_body: bool) -
     )
 
 
+def around_empty(date: bytes) -> tuple[str, str]:
+    """Return what stands before and behind the fields of an empty 200 on a connection that is kept."""
+    return (_STATUS_LINES[200] + date).decode(), _EMPTY.decode() + "\r\n"
+
+
 def text(status: int, body: bytes) -> Reply:
     """Return a plain sentence."""
     return Reply(status, b"Content-Type: " + TEXT + b"\r\nCache-Control: no-store\r\n", body)
@@ -137,16 +142,18 @@ def who(key_id: str, organization_id: str, product: str, limit: int) -> str:
     )
 
 
-def pass_on(whose: str, upstream: str, tracking_id: str, report: str, remaining: int) -> Reply:
-    """Return what a proxy needs of an allowed request: an empty 200 that says whose it is.
+def passing(
+    whose: str, upstream: str, tracking_id: str, report: str, remaining: int, before: str = "", behind: str = ""
+) -> bytes:
+    """Return the fields of the empty 200 by which a proxy lets a request pass, with what stands before and behind them.
 
     `whose` is what `who` returned, `upstream` are header lines with the address for the upstream, `report` is the token by
     which the end is reported.
     """
-    return Reply(
-        200,
-        f"{whose}Tracking-ID: {tracking_id}\r\nX-Latchkey-Report: {report}\r\nRateLimit-Remaining: {remaining}\r\n{upstream}".encode(),
-    )
+    return (
+        f"{before}{whose}Tracking-ID: {tracking_id}\r\nX-Latchkey-Report: {report}\r\n"
+        f"RateLimit-Remaining: {remaining}\r\n{upstream}{behind}"
+    ).encode()
 
 
 def limit_fields(limit: int, admission: Admission) -> bytes:

@@ -13,6 +13,7 @@ from gateway.requests import REMEMBERED_MAX_BYTES, BadTarget, read_target, strip
 # What RFC 3986 allows in an address. Anything else is encoded: no proxy reads a space, a quote or a brace in it.
 _SAFE = (string.ascii_letters + string.digits + "!$%&'()*+,-./:;=?@[]_~").encode()
 _UNSAFE = re.compile(b"[^" + re.escape(_SAFE) + b"]")
+_VISIBLE = re.compile(b"[!-~]+")
 _ALLOWED = 200
 _REFUSED = 403
 _ORIGINALS_MAX = 4096
@@ -42,6 +43,17 @@ def read_original(headers: Mapping[bytes, bytes]) -> Original:
     if not uri:
         raise BadTarget("The header X-Original-URI or X-Forwarded-Uri is missing.")
     return _ORIGINALS[uri]
+
+
+def recall_original(uri: bytes) -> Original | None:
+    """Return the address that stands in a head which is not read; None where it has to be, as not all bytes in it are visible."""
+    original = _ORIGINALS.get(uri)
+    if original is None and _VISIBLE.fullmatch(uri):
+        try:
+            return _ORIGINALS[uri]
+        except BadTarget:
+            return None
+    return original
 
 
 class _Originals(dict[bytes, Original]):

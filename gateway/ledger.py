@@ -1,6 +1,7 @@
 """What a turn of the event loop has to write down: every request counted, some of them kept one by one for the request log."""
 
 import itertools
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from gateway import clients, records
@@ -48,15 +49,21 @@ class Ledger:
         self, group: tuple[int, ...], at_us: int, demand: int, request: Request, host: str | None, tracking_id: str
     ) -> None:
         """Note one answered request. `group` has the values of a `Group`, `demand` the requests of its calendar second so far."""
-        known = self._groups.get(group)
-        if known is None:
-            known = self._begin(group)
-        self._hits.append(records.pack_hit(known.number, demand, at_us))
+        self.note_all(at_us, [(group, demand, request, host, tracking_id)])
+
+    def note_all(self, at_us: int, answered: Iterable[tuple[tuple[int, ...], int, Request, str | None, str]]) -> None:
+        """Note requests that were answered at once, each as `note` takes them."""
+        groups, note = self._groups, self._hits.append
         second = at_us // _SECOND_US
         if second != self._second:
             self._second, self._kept = second, 0
-        if self._kept < (self._kept_max if group[-1] >= 400 else self._kept_max // 2):
-            self._keep(known, at_us, request, host, tracking_id)
+        for group, demand, request, host, tracking_id in answered:
+            known = groups.get(group)
+            if known is None:
+                known = self._begin(group)
+            note(records.pack_hit(known.number, demand, at_us))
+            if self._kept < (self._kept_max if group[-1] >= 400 else self._kept_max // 2):
+                self._keep(known, at_us, request, host, tracking_id)
 
     def _begin(self, group: tuple[int, ...]) -> _Known:
         known = self._groups[group] = _Known(next(self._numbers) % _NUMBERS)

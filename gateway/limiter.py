@@ -5,6 +5,7 @@ than L admissions, and none is refused below L. A token bucket or fixed windows 
 """
 
 from collections import deque
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 WINDOW_US = 1_000_000
@@ -55,24 +56,33 @@ class Limiter:
         `now_us` is a monotonic clock in microseconds; `second` the calendar second, for the demand. The limit may be another
         at each call: what was admitted in the last second keeps counting.
         """
+        ((remaining, demand),) = self.hit_all([(meter, limit)], now_us=now_us, second=second)
+        return Admission(remaining >= 0, max(remaining, 0), demand)
+
+    def hit_all(self, asked: Iterable[tuple[Meter, int]], *, now_us: int, second: int) -> list[tuple[int, int]]:
+        """Decide about requests of one moment, in their order, as `hit` does. Return for each how many more are admitted now, -1 for one that is not, and its demand."""
         if now_us - self._born_us >= _GENERATION_US:
             self._age(now_us)
-        ring = self._young.get(meter)
-        if ring is None:
-            ring = self._old.pop(meter) if meter in self._old else _Ring()
-            self._young[meter] = ring
-        admitted_us = ring.admitted_us
+        young, old = self._young, self._old
         horizon_us = now_us - WINDOW_US
-        while admitted_us and admitted_us[0] <= horizon_us:
-            admitted_us.popleft()
-        if ring.second != second:
-            ring.second, ring.demand = second, 0
-        ring.demand += 1
-        room = limit - len(admitted_us)
-        if room <= 0:
-            return Admission(False, 0, ring.demand)
-        admitted_us.append(now_us)
-        return Admission(True, room - 1, ring.demand)
+        found = []
+        for meter, limit in asked:
+            ring = young.get(meter)
+            if ring is None:
+                ring = young[meter] = old.pop(meter) if meter in old else _Ring()
+            admitted_us = ring.admitted_us
+            while admitted_us and admitted_us[0] <= horizon_us:
+                admitted_us.popleft()
+            if ring.second != second:
+                ring.second, ring.demand = second, 0
+            ring.demand += 1
+            remaining = limit - len(admitted_us) - 1
+            if remaining >= 0:
+                admitted_us.append(now_us)
+                found.append((remaining, ring.demand))
+            else:
+                found.append((-1, ring.demand))
+        return found
 
     def _age(self, now_us: int) -> None:
         # After a pause of two generations the old ones would be just as empty of what counts.

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 
 from gateway import answers, outcomes, reports
 from gateway.limiter import Meter
-from gateway.requests import find_key, source
+from gateway.requests import source
 from gateway.rules import Organization, Product, Rules, Secret
 from gateway.verdict import Verdict, source_host
 
@@ -38,21 +38,21 @@ class Permit:
     whose: str
 
 
-def _source(headers: Mapping[bytes, bytes]) -> bytes | str | None:
+def source_of(headers: Mapping[bytes, bytes]) -> bytes | str | None:
     """Return what the list of domains is about, read no further than it has to be: `Origin` as it came, else `Referer`'s host."""
     origin, referer = headers.get(b"origin"), headers.get(b"referer")
     return origin or (source_host(None, source(referer)) if referer else None)
 
 
-def recall(rules: Rules, headers: Mapping[bytes, bytes], path: str, query: str, now: float) -> Permit | None:
+def recall(rules: Rules, string: bytes, source: bytes | str | None, path: str, now: float) -> Permit | None:
     """Return the permit of a request that is like one before; None when it has to be decided."""
-    secret = rules.recall(headers.get(b"x-api-key") or find_key(headers, query).encode("latin-1"))
+    secret = rules.recall(string)
     if secret is None:
         return None
     product = rules.catalogue.of_path(path, now)
     if product is None:
         return None
-    permit: Permit | None = secret.permits.get((product.id, _source(headers)))
+    permit: Permit | None = secret.permits.get((product.id, source))
     if (
         permit is None
         or permit.product is not product
@@ -85,5 +85,5 @@ def remember(
     if len(headers.get(b"origin", b"")) <= _ORIGIN_MAX_BYTES:
         if len(secret.permits) >= _PER_STRING_MAX:
             secret.permits.clear()
-        secret.permits[product.id, _source(headers)] = permit
+        secret.permits[product.id, source_of(headers)] = permit
     return permit

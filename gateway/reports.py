@@ -79,10 +79,21 @@ class Sealer:
 
     def seal(self, at_us: int, place: bytes) -> str:
         """Return the token of a request at a place of `pack_place`: 88 letters, digits, hyphens and underscores."""
-        nonce = self._next_nonce().to_bytes(_NONCE_BYTES, "big")
-        sealed = self._seal(nonce, _BEGINNING.pack(_FORMAT, at_us) + place, None)
-        token = binascii.b2a_base64(nonce + sealed, newline=False)
-        return token.translate(_URL_SAFE).decode()
+        return self.seal_all(at_us, [place])[0]
+
+    def seal_all(self, at_us: int, places: Iterable[bytes]) -> list[str]:
+        """Return the tokens of requests that were answered at once.
+
+        A token is a whole number of base64's groups of three bytes, so they are written together and cut apart.
+        """
+        seal, next_nonce = self._seal, self._next_nonce
+        beginning = _BEGINNING.pack(_FORMAT, at_us)
+        sealed = [
+            (nonce := next_nonce().to_bytes(_NONCE_BYTES, "big")) + seal(nonce, beginning + place, None)
+            for place in places
+        ]
+        text = binascii.b2a_base64(b"".join(sealed), newline=False).translate(_URL_SAFE).decode()
+        return [text[start : start + _TOKEN_CHARS] for start in range(0, len(text), _TOKEN_CHARS)]
 
     def open(self, token: str) -> tuple[bytes, Place] | None:
         """Return a token's nonce and place; None for what no gateway with these peppers has sealed."""

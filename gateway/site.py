@@ -3,7 +3,7 @@
 import asyncio
 import functools
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from http import HTTPStatus
@@ -16,6 +16,7 @@ from gateway.forward import Original
 from gateway.later import Later
 from gateway.ledger import Ledger
 from gateway.limiter import Admission, Limiter, Meter
+from gateway.passage import Answer, Passage, for_nginx
 from gateway.permits import Permit
 from gateway.policy import Policy
 from gateway.redis_limiter import RedisLimiter
@@ -23,11 +24,8 @@ from gateway.reports import Desk, Sealer
 from gateway.requests import BadTarget, Request, Target, find_key, new_tracking_id, read_target, sources, tracking_id
 from gateway.verdict import Question, Standing, Verdict, decide
 
-Answer = Reply | Awaitable[Reply]
-
 _READABLE = frozenset({b"GET", b"HEAD"})
 _DRAWING_THREADS = 2
-_OK_NUMBER = outcomes.OK.number
 _NOSNIFF = b"X-Content-Type-Options: nosniff\r\n"
 
 
@@ -66,6 +64,8 @@ class Site:
         self.counts = [0] * len(outcomes.ALL)
         """How many requests were decided about, by the number of the outcome."""
         self._shared = shared
+        limiter = shared or self._limiter
+        self.passage = Passage(policy, ledger, sealer, limiter, self.counts, self._pass_or_limit, config.key_prefix)
         self._drawing = ThreadPoolExecutor(_DRAWING_THREADS, "drawing")
 
     def close(self) -> None:
@@ -113,52 +113,25 @@ class Site:
             original = forward.read_original(headers)
         except BadTarget as error:
             return self._bad_request(request, str(error))
-        policy = self._policy
-        if policy.standing() is Standing.CURRENT:
-            now_ns = time.time_ns()
-            permit = permits.recall(policy.rules, headers, original.path, original.query, now_ns / 1e9)
-            if permit is not None:  # nearly always: from here on each call less is felt
-                if self._shared is not None:
-                    return self._pass_later(self._shared, request, original, permit)
-                admission = self._limiter.hit(
-                    permit.meter, permit.limit, now_us=time.monotonic_ns() // 1000, second=now_ns // 1_000_000_000
-                )
-                return self._pass_or_limit(request, original, permit, admission)
+        string = headers.get(b"x-api-key") or find_key(headers, original.query).encode("latin-1")
+        permit = self.passage.recall(string, permits.source_of(headers), original.path)
+        if permit is not None:
+            return self.passage.admit(request, original, permit)
         call = self._make_call(request, original.path, original.query, self._authorise)
         call.upstream = original.upstream
         return self._judge(call)
 
-    def _pass_later(self, shared: RedisLimiter, request: Request, original: Original, permit: Permit) -> Later:
-        """Answer a request that is like one before once the shared limit has said its word."""
-        later = Later()
-        answer = functools.partial(_settle, later, self._pass_or_limit, request, original, permit)
-        shared.hit(permit.meter, permit.limit, answer)
-        return later
-
     def _pass_or_limit(self, request: Request, original: Original, permit: Permit, admission: Admission) -> Reply:
+        """Answer a proxy's request that has a permit."""
         if not admission.is_admitted:
             call = self._make_call(request, original.path, original.query, self._authorise)
             return self._refuse(call, permit.verdict.limited(), admission)
-        given = request.headers.get(b"tracking-id")
-        known_id = tracking_id(given, self._config.key_prefix) if given else new_tracking_id()
-        return self._pass(request, original.upstream, known_id, permit, admission)
-
-    def _pass(self, request: Request, upstream: str, known_id: str, permit: Permit, admission: Admission) -> Reply:
-        """Let a proxy's request pass, and note it."""
-        at_us = time.time_ns() // 1000
-        self.counts[_OK_NUMBER] += 1
-        self._ledger.note(permit.group, at_us, admission.demand, request, permit.host, known_id)
-        report = self._sealer.seal(at_us, permit.place)
-        return answers.pass_on(permit.whose, upstream, known_id, report, admission.remaining)
+        known_id = self._tracking_id(request)
+        return Reply(200, self.passage.fields(request, original.upstream, known_id, permit, admission))
 
     def _authorize_nginx(self, request: Request, target: Target) -> Answer:
         """Decide like `_authorize`, and answer in the form that nginx's auth_request understands."""
-        answer = self._authorize(request, target)
-        return forward.for_nginx(answer) if isinstance(answer, Reply) else self._later_for_nginx(answer)
-
-    @staticmethod
-    async def _later_for_nginx(answer: Awaitable[Reply]) -> Reply:
-        return forward.for_nginx(await answer)
+        return for_nginx(self._authorize(request, target))
 
     def _verify(self, request: Request, target: Target) -> Answer:
         if request.method != b"POST":
@@ -212,9 +185,7 @@ class Site:
         headers = request.headers
         origin, referer = sources(headers)
         question = Question(find_key(headers, query), path, origin=origin, referer=referer)
-        given = headers.get(b"tracking-id")
-        known_id = tracking_id(given, self._config.key_prefix) if given else new_tracking_id()
-        return _Call(request, question, known_id, finish, query)
+        return _Call(request, question, self._tracking_id(request), finish, query)
 
     def _judge(self, call: _Call) -> Answer:
         standing = self._policy.standing()
@@ -290,7 +261,7 @@ class Site:
         if admission is None or not admission.is_admitted or secret is None or product is None:
             return self._refuse(call, verdict, admission)
         permit = permits.remember(self._policy.rules, call.request.headers, verdict, secret, product)
-        return self._pass(call.request, call.upstream, call.tracking_id, permit, admission)
+        return Reply(200, self.passage.fields(call.request, call.upstream, call.tracking_id, permit, admission))
 
     def _tell(self, asked: verify.Asked, call: _Call, verdict: Verdict, admission: Admission | None) -> Reply:
         """Answer one question of a backend."""
@@ -322,7 +293,8 @@ class Site:
         return answers.problem(status, "method_not_allowed", detail, known_id, fields=f"Allow: {allowed}\r\n".encode())
 
     def _tracking_id(self, request: Request) -> str:
-        return tracking_id(request.headers.get(b"tracking-id", b""), self._config.key_prefix)
+        given = request.headers.get(b"tracking-id")
+        return tracking_id(given, self._config.key_prefix) if given else new_tracking_id()
 
     # Journal ----------------------------------------------------------------------------------------------------------
     def _record(self, call: _Call, verdict: Verdict, admission: Admission | None, reply: Reply) -> Reply:
@@ -341,23 +313,6 @@ class Site:
             group = (secret.key.organization_id, secret.key.id, secret.number, product_id, number, status)
         demand = admission.demand if admission else 0
         self._ledger.note(group, at_us, demand, call.request, verdict.host, call.tracking_id)
-
-
-def _settle(
-    later: Later,
-    pass_or_limit: Callable[[Request, Original, Permit, Admission], Reply],
-    request: Request,
-    original: Original,
-    permit: Permit,
-    admission: Admission,
-) -> None:
-    """Settle the answer of a request whose admission is known, unless its client has gone. Never raises."""
-    if later.is_cancelled:
-        return
-    try:
-        later.settle(pass_or_limit(request, original, permit, admission))
-    except Exception as error:
-        later.settle(error)
 
 
 def _finish(later: Later, call: _Call, verdict: Verdict, admission: Admission) -> None:

@@ -73,12 +73,12 @@ def test_a_permit_is_what_the_decision_would_be(world, changes):
             headers = {b"x-api-key": string.encode()} | source
             origin, referer = sources(headers)
             verdict = decide(rules, Question(string, path, origin=origin, referer=referer), now)
-            permit = permits.recall(rules, headers, path, "", now)
+            permit = permits.recall(rules, string.encode(), permits.source_of(headers), path, now)
             assert permit is None or permit.verdict == verdict
             if verdict.outcome is outcomes.OK:
                 given_now = permits.remember(rules, headers, verdict, verdict.secret, verdict.product)
                 is_of_newest_pepper = tokens.digest(string, PEPPER) in rules.secrets
-                found = permits.recall(rules, headers, path, "", now)
+                found = permits.recall(rules, string.encode(), permits.source_of(headers), path, now)
                 assert found is (given_now if is_of_newest_pepper else None)
 
 
