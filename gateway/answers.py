@@ -33,7 +33,6 @@ _EMPTY = b"Content-Length: 0\r\n"
 _BODILESS = frozenset({204, 304})
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _PATH_SHOWN = 200
-_CORS = CORS.decode()
 
 
 @dataclass(slots=True)
@@ -135,10 +134,13 @@ def refusal(verdict: Verdict, tracking_id: str, path: str, admission: Admission 
 
 
 def who(key_id: str, organization_id: str, product: str, limit: int) -> str:
-    """Return the header lines that tell a proxy whose an allowed request is: the same for all of one key and product."""
+    """Return the header lines that tell a proxy whose an allowed request is: the same for all of one key and product.
+
+    No page of another site reads this answer, so nothing in it allows that.
+    """
     return (
         f"Cache-Control: no-store\r\nX-Latchkey-Key-Id: {key_id}\r\nX-Latchkey-Organization-Id: {organization_id}\r\n"
-        f"X-Latchkey-Product: {product}\r\nRateLimit-Limit: {limit}\r\nRateLimit-Reset: 1\r\n{_CORS}"
+        f"X-Latchkey-Product: {product}\r\nRateLimit-Limit: {limit}\r\nRateLimit-Reset: 1\r\n"
     )
 
 

@@ -101,7 +101,7 @@ class Heads:
         other, _, behind = rest.partition(_END)
         # Without one of the lines nothing is left behind it, and every head that is kept ends with an empty line.
         head = self._kept.get((peer, before, between, behind))
-        if head is None or head.marks != marks:
+        if head is None or (head.marks is not marks and head.marks != marks):
             return None
         return (head, value, other) if head.is_key_first else (head, other, value)
 

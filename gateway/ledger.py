@@ -53,7 +53,7 @@ class Ledger:
 
     def note_all(self, at_us: int, answered: Iterable[tuple[tuple[int, ...], int, Request, str | None, str]]) -> None:
         """Note requests that were answered at once, each as `note` takes them."""
-        groups, note = self._groups, self._hits.append
+        groups, note, pack = self._groups, self._hits.append, records.pack_hit
         second = at_us // _SECOND_US
         if second != self._second:
             self._second, self._kept = second, 0
@@ -61,7 +61,7 @@ class Ledger:
             known = groups.get(group)
             if known is None:
                 known = self._begin(group)
-            note(records.pack_hit(known.number, demand, at_us))
+            note(pack(known.number, demand, at_us))
             if self._kept < (self._kept_max if group[-1] >= 400 else self._kept_max // 2):
                 self._keep(known, at_us, request, host, tracking_id)
 
