@@ -13,7 +13,7 @@ from django.utils.http import escape_leading_slashes
 from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
-from dashboard import htmx, request_ids, views
+from dashboard import htmx, request_ids, views, waiting
 from keys import tokens
 
 GetResponse = Callable[[HttpRequest], HttpResponse]
@@ -45,6 +45,15 @@ def request_id(get_response: GetResponse) -> GetResponse:
 
 def _holds_key(text: str) -> bool:
     return next(tokens.find(text, settings.KEY_PREFIX), None) is not None
+
+
+def busy(get_response: GetResponse) -> GetResponse:
+    """Answer 503 to a request that waited too long for its turn; comes before anything that needs the database."""
+
+    def middleware(request: HttpRequest) -> HttpResponse:
+        return views.too_busy(request) if waiting.TOO_LONG in request.META else get_response(request)
+
+    return middleware
 
 
 def health(get_response: GetResponse) -> GetResponse:

@@ -13,7 +13,7 @@ WORDS: Final = {
     "status-403": _("You may not do this. If the page was open for long, reload it."),
     "status-404": _("This is no longer there. Reload the page."),
     "status-429": _("Too many attempts. Wait a minute, then try again."),
-    "status-503": _("The dashboard is under maintenance. Nothing was lost; try again later."),
+    "status-503": _("The dashboard is busy or under maintenance. Nothing was lost; try again in a moment."),
     "status": _("That did not work (%s). Try again."),
     "key-copied": _("Key copied. Keep it secret."),
     "id-copied": _("ID copied."),

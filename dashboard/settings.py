@@ -83,6 +83,7 @@ MIDDLEWARE = [
     "dashboard.middleware.sound_headers",
     "whitenoise.middleware.WhiteNoiseMiddleware",
     "dashboard.languages.of_device",
+    "dashboard.middleware.busy",
     "dashboard.middleware.health",
     "dashboard.middleware.maintenance",
     "django.contrib.sessions.middleware.SessionMiddleware",
@@ -141,6 +142,7 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "max_size": env.int("DATABASE_POOL_SIZE", default=8),
     "timeout": 5,
 }
+DATABASE_WAIT_SECONDS = env.int("DATABASE_WAIT_SECONDS", default=20)
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
     "default": {

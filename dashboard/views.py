@@ -119,8 +119,16 @@ def broken(request: HttpRequest) -> HttpResponse:
 
 def under_maintenance(request: HttpRequest, said: str) -> HttpResponse:
     """Answer 503 with what the provider says, if anything."""
-    response = _bare(request, "503.html", status=503, said=said)
-    response["Retry-After"], response["Cache-Control"] = "300", "no-store"
+    return _come_again(_bare(request, "503.html", status=503, said=said), in_seconds=300)
+
+
+def too_busy(request: HttpRequest) -> HttpResponse:
+    """Answer 503 to whom the process cannot serve now."""
+    return _come_again(_bare(request, "503_busy.html", status=503), in_seconds=10)
+
+
+def _come_again(response: HttpResponse, *, in_seconds: int) -> HttpResponse:
+    response["Retry-After"], response["Cache-Control"] = str(in_seconds), "no-store"
     return response
 
 

@@ -24,6 +24,7 @@ try:
     application = InTurn(
         django_application,
         turns=settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"],
+        patience_s=settings.DATABASE_WAIT_SECONDS,
         longest_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
     )
 except (ImproperlyConfigured, KeyringError) as error:

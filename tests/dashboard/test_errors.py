@@ -6,6 +6,7 @@ from django.db import connection
 from django.test import Client
 
 from dashboard import views
+from dashboard.waiting import TOO_LONG
 from tests.page import Browser, Page
 
 pytestmark = pytest.mark.django_db
@@ -121,6 +122,15 @@ def test_maintenance_turns_every_page_away_without_the_database_and_ends_by_itse
     assert ada.client.get("/livez").status_code == ada.client.get("/readyz").status_code == 200
     settings.MAINTENANCE_PATH.unlink()
     assert ada.get("/keys/").status == 200, "signing out was not done"
+
+
+def test_the_page_of_who_waited_too_long_needs_no_database_and_has_a_way_on(ada, django_assert_num_queries):
+    """When it comes is shown in test_waiting.py."""
+    ada.client.cookies["latchkey_theme"] = "dark"
+    with django_assert_num_queries(0):
+        page = Page(ada.client.get("/keys/", **{TOO_LONG: True}))
+    assert (page.status, page["Retry-After"], page.one("html").get("data-theme")) == (503, "10", "dark")
+    assert page.one(".trouble .button") is not None
 
 
 def test_a_form_without_its_token_is_refused_with_words_and_a_way_on(cast):

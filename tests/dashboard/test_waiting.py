@@ -5,8 +5,9 @@ import socket
 import subprocess
 import sys
 import time
-from concurrent.futures import ThreadPoolExecutor
-from http.client import HTTPConnection
+from concurrent.futures import ThreadPoolExecutor, as_completed
+from http.client import HTTPConnection, HTTPResponse
+from itertools import islice
 from pathlib import Path
 
 import psycopg
@@ -22,6 +23,8 @@ from tests.gateway.processes import database_url, free_port, wait_until
 
 ROOT = Path(__file__).resolve().parents[2]
 TURNS = 2
+PATIENCE_S = 7
+"""Longer than the pool's own of five seconds."""
 
 
 class Dashboard:
@@ -34,10 +37,13 @@ class Dashboard:
         return HTTPConnection("127.0.0.1", self.port, timeout=30)
 
     def ask(self, path: str) -> tuple[int, bytes]:
+        response = self.answer(path)
+        return response.status, response.read()
+
+    def answer(self, path: str) -> HTTPResponse:
         asking = self.connect()
         asking.request("GET", path, headers={"Cookie": self.cookie})
-        response = asking.getresponse()
-        return response.status, response.read()
+        return asking.getresponse()
 
     def is_ready(self) -> bool:
         try:
@@ -57,6 +63,7 @@ def dashboard(transactional_db, cast, tmp_path):
     environment = os.environ | {
         "DATABASE_URL": database_url(),
         "DATABASE_POOL_SIZE": str(TURNS),
+        "DATABASE_WAIT_SECONDS": str(PATIENCE_S),
         "KEY_PEPPERS": settings.KEY_PEPPERS,
         "KEY_MASTER_KEYS": settings.KEY_MASTER_KEYS,
         "TMPDIR": str(tmp_path),
@@ -90,6 +97,34 @@ def test_whoever_finds_no_connection_free_waits_and_none_fails(dashboard):
         time.sleep(5.5)
         other.rollback()
         assert [answer.result()[0] for answer in answers] == [200] * 8
+
+
+def test_files_leave_pages_a_turn_and_who_waits_too_long_is_asked_to_come_again(dashboard, cast):
+    """The tables of usage are locked: files are under way until the end of the test."""
+    many_rows(cast, 10, 10)
+    path = "/analytics/usage.csv?rows=keys&range=90d"
+    with psycopg.connect(database_url()) as other, ThreadPoolExecutor(3 * TURNS) as people:
+        other.execute("LOCK TABLE usage_day IN ACCESS EXCLUSIVE MODE")
+        asked = time.monotonic()
+        asking = [people.submit(dashboard.answer, path) for _ in range(2 * TURNS)]
+        wait_until(lambda: transactions_under_way() > 1, what="a file is being made")
+        time.sleep(0.5)
+        assert dashboard.ask("/keys/")[0] == 200
+        assert dashboard.answer(path).status == 503, "so many wait that another one is told at once"
+        assert time.monotonic() - asked < PATIENCE_S - 1
+        other.execute("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE")
+        asking += [people.submit(dashboard.answer, "/keys/") for _ in range(TURNS)]
+        early = [answer.result() for answer in islice(as_completed(asking), 2 * TURNS + 1)]
+        other.rollback()
+    late = [answer for answer in early if answer.status == 503]
+    assert len(late) == 2 * TURNS, "all but one file and one page"
+    assert sorted(answer.result().status for answer in asking) == [200, 200] + [503] * len(late)
+    for answer in late:
+        assert (answer.headers["Retry-After"], answer.headers["Cache-Control"]) == ("10", "no-store")
+        assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
+        assert b"<h1>The dashboard has too much to do</h1>" in answer.read()
+    assert dashboard.ask("/keys/")[0] == 200
+    assert dashboard.ask(path)[1].count(b"\n") == 101, "each gave its turn back"
 
 
 def stopped_reader(dashboard: Dashboard, path: str) -> HTTPConnection:

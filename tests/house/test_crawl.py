@@ -3,13 +3,14 @@
 import datetime as dt
 import re
 from collections import Counter, deque
-from urllib.parse import urldefrag, urljoin
+from urllib.parse import urldefrag, urljoin, urlsplit
 
 import pytest
 from django.apps import apps
 from django.core import serializers
 
 from accounts.models import User
+from dashboard.waiting import FILES
 from keys.models import QpsRequest
 from support.models import SupportNote
 from tests.alerts.making import make_alert
@@ -64,6 +65,9 @@ def crawl(browser, *starts: str) -> dict[str, str]:
             continue
         page = browser.get(url)
         assert page.status < 500, url
+        assert not page.response.streaming or urlsplit(url).path.endswith(FILES), (
+            "dashboard/waiting.py knows files by address"
+        )
         pages[url] = page.source if "html" in page.response.get("Content-Type", "") else ""
         for link in page.all("a[href]") if pages[url] else ():
             target = urldefrag(urljoin(url, link.get("href"))).url
