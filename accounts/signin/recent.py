@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable
-from typing import Any
+from typing import Any, Final
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from allauth.account.adapter import get_adapter
@@ -23,10 +23,37 @@ from keys import pasted
 View = Callable[..., HttpResponse]
 
 
+_AT_PROVIDER: Final = "signed_in_at_provider"
+
+
 def is_recent(request: PersonRequest) -> bool:
-    """Whether the person signed in, or confirmed that it is them, within the time of the settings, in this session."""
-    times = [record["at"] for record in get_authentication_records(request, request.user)]
-    return bool(times) and time.time() - max(times) < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
+    """Whether the person signed in, or confirmed that it is them, within the time of the settings, in this session.
+
+    Who came by single sign-on may not have been asked for anything: for them counts when the provider asked.
+    """
+    records = get_authentication_records(request, request.user)
+    return any(
+        is_recent_at_provider(request, record["uid"])
+        if record["method"] == "socialaccount"
+        else _is_recent(record["at"])
+        for record in records
+    )
+
+
+def note_provider_sign_in(request: HttpRequest, uid: str, auth_time: object) -> None:
+    """Keep in the session when the provider asked its person, in seconds since 1970; without a sound time, that it said none."""
+    at = 0.0 if isinstance(auth_time, bool) or not isinstance(auth_time, int | float) else min(auth_time, time.time())
+    request.session[_AT_PROVIDER] = {"uid": uid, "at": at}
+
+
+def is_recent_at_provider(request: HttpRequest, uid: str) -> bool:
+    """Whether the provider said, last of all in this session, that it asked this person of its within the time of the settings."""
+    noted = request.session.get(_AT_PROVIDER, {})
+    return noted.get("uid") == uid and _is_recent(noted["at"])
+
+
+def _is_recent(at: float) -> bool:
+    return time.time() - at < settings.ACCOUNT_REAUTHENTICATION_TIMEOUT
 
 
 def confirms_here(person: User) -> bool:

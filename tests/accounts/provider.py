@@ -25,7 +25,10 @@ def make_key() -> rsa.RSAPrivateKey:
 
 @dataclass
 class Provider:
-    """Who signs in there next (`claims`), and what the provider gets wrong (`changes` to the ID token, another `signing_key`)."""
+    """Who signs in there next (`claims`), and what the provider gets wrong (`changes` to the ID token, another `signing_key`).
+
+    It asks whom it does not know yet (`signed_in_at` is None), lets others through in silence, and asks these again only if told.
+    """
 
     address: str = ""
     claims: dict[str, Any] = field(default_factory=dict)
@@ -34,6 +37,9 @@ class Provider:
     key: rsa.RSAPrivateKey = field(default_factory=make_key)
     signing_key: rsa.RSAPrivateKey | None = None
     without_id_token: bool = False
+    signed_in_at: int | None = None
+    asks_again_if_told: bool = True
+    tells_when: bool = True
     asked: list[dict[str, str]] = field(default_factory=list)
     codes: dict[str, dict[str, str]] = field(default_factory=dict)
 
@@ -51,8 +57,11 @@ class Provider:
         return {"keys": [public | {"kid": "1", "alg": "RS256", "use": "sig"}]}
 
     def authorize(self, query: dict[str, str]) -> str:
-        """Sign the person in without asking; return where the browser goes."""
+        """Sign the person in; return where the browser goes."""
         self.asked.append(query)
+        is_told = query.get("prompt") == "login" and query.get("max_age") == "0"
+        if self.signed_in_at is None or (is_told and self.asks_again_if_told):
+            self.signed_in_at = int(time.time())
         code = secrets.token_urlsafe(16)
         self.codes[code] = query
         return f"{query['redirect_uri']}?{urlencode({'code': code, 'state': query['state']})}"
@@ -64,7 +73,8 @@ class Provider:
         if query is None or not is_client or query.get("code_challenge") != proof.rstrip("="):
             return None
         now = int(time.time())
-        told = {"iss": self.address, "aud": CLIENT_ID, "iat": now, "exp": now + 300, **self.claims, **self.changes}
+        told = {"iss": self.address, "aud": CLIENT_ID, "iat": now, "exp": now + 300, **self.claims}
+        told |= ({"auth_time": self.signed_in_at} if self.tells_when else {}) | self.changes
         id_token = jwt.encode(told, self.signing_key or self.key, algorithm="RS256", headers={"kid": "1"})
         answer = {"access_token": "access", "token_type": "Bearer"}
         return answer if self.without_id_token else answer | {"id_token": id_token}

@@ -19,6 +19,7 @@ from tests.page import Browser, Page
 
 pytestmark = pytest.mark.django_db
 LOGIN, CALLBACK, REGISTER = "/accounts/oidc/login/", "/accounts/oidc/callback/", "/accounts/oidc/register/"
+CONFIRM = "/accounts/reauthenticate/company/"
 
 
 @pytest.fixture(scope="module")
@@ -32,7 +33,8 @@ def provider(server, settings) -> oidc.Provider:
     """A provider that vouches for Ada."""
     server.claims = {"sub": "s-1", "email": "ada@northwind.example", "email_verified": True, "name": "Ada Nowak"}
     server.changes, server.userinfo, server.asked, server.codes = {}, {}, [], {}
-    server.signing_key, server.without_id_token = None, False
+    server.signing_key, server.without_id_token, server.signed_in_at = None, False, None
+    server.asks_again_if_told = server.tells_when = True
     app = {
         "provider_id": "oidc",
         "name": "Northwind Login",
@@ -45,9 +47,9 @@ def provider(server, settings) -> oidc.Provider:
     return server
 
 
-def come_back(browser: Browser, **query: str) -> Page:
+def come_back(browser: Browser, start: str = LOGIN, **query: str) -> Page:
     """Go to the provider and come back, as a browser does; the answer is not followed."""
-    page = browser.get(LOGIN, **query)
+    page = browser.get(start, **query)
     assert page.status == 302, page.text
     answer = requests.get(page["Location"], allow_redirects=False, timeout=5)
     return browser.get(answer.headers["Location"].removeprefix("http://testserver"))
@@ -228,14 +230,75 @@ def test_who_has_nothing_else_confirms_at_the_provider(cast, provider):
         assert browser.post("/accounts/password/set/", thief)["Location"].startswith(
             "/accounts/reauthenticate/company/"
         )
-        page = browser.get(browser.get(path)["Location"])
-        assert page["Location"].startswith(LOGIN)
-        page = browser.get(page["Location"])
-        answer = requests.get(page["Location"], allow_redirects=False, timeout=5)
-        assert provider.asked[-1]["prompt"] == "login"
-        back = browser.get(answer.headers["Location"].removeprefix("http://testserver"))
-        assert back["Location"] == path
+        assert come_back(browser, next=path)["Location"] == path
+        asks = browser.get(path)["Location"]
+        assert asks.startswith(CONFIRM), "the provider let them through in silence"
+        assert come_back(browser, asks)["Location"] == path
+        assert (provider.asked[-1]["prompt"], provider.asked[-1]["max_age"]) == ("login", "0")
         assert browser.get(path).status == 200
+
+
+def test_a_silent_provider_confirms_nothing_also_not_for_who_has_a_password(cast, provider):
+    browser = stranger()
+    with time_machine.travel("2026-03-01 12:00:00+00:00") as clock:
+        come_back(browser)
+        clock.shift(16 * 60)
+        come_back(browser)
+        assert browser.get("/accounts/security/app/")["Location"].startswith("/accounts/reauthenticate/")
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"asks_again_if_told": False},
+        {"tells_when": False},
+        {"changes": {"auth_time": "now"}},
+        {"changes": {"auth_time": True}},
+        {"changes": {"auth_time": None}},
+    ],
+    ids=str,
+)
+def test_who_was_not_asked_again_is_told_so_and_not_sent_in_circles(cast, provider, wrong):
+    cast.ada.set_unusable_password()
+    cast.ada.save(update_fields=["password"])
+    browser, path = stranger(), "/accounts/password/set/"
+    with time_machine.travel("2026-03-01 12:00:00+00:00") as clock:
+        come_back(browser)
+        clock.shift(16 * 60)
+        for name, value in wrong.items():
+            setattr(provider, name, value)
+        page = come_back(browser, browser.get(path)["Location"])
+        assert page.status == 403
+        assert "let you through without asking who you are" in page
+        assert page.one(".signin-head a").get("href") == "/accounts/password/reset/"
+        assert browser.get("/keys/").status == 200, "they are signed in as before"
+        assert browser.get(path)["Location"].startswith(CONFIRM)
+
+
+def test_a_sign_in_elsewhere_is_not_recent_here(cast, provider):
+    cast.ada.set_unusable_password()
+    cast.ada.save(update_fields=["password"])
+    thief, path = stranger(), "/accounts/password/set/"
+    with time_machine.travel("2026-03-01 12:00:00+00:00") as clock:
+        come_back(thief)
+        clock.shift(16 * 60)
+        provider.signed_in_at = None
+        come_back(stranger())
+        assert thief.get(path)["Location"].startswith(CONFIRM)
+
+
+def test_somebody_else_at_the_provider_confirms_nothing_and_becomes_nobody(cast, provider):
+    cast.ada.set_unusable_password()
+    cast.ada.save(update_fields=["password"])
+    browser = stranger()
+    with time_machine.travel("2026-03-01 12:00:00+00:00") as clock:
+        come_back(browser)
+        clock.shift(16 * 60)
+        provider.claims |= {"sub": "s-2", "email": cast.mallory.email}
+        page = come_back(browser, CONFIRM)
+        assert (page.status, "knows you as somebody else" in page) == (403, True)
+        assert cast.ada.email in browser.get("/accounts/security/")
+        assert browser.get("/accounts/password/set/")["Location"].startswith(CONFIRM)
 
 
 @pytest.mark.parametrize("path", ["/accounts/security/app/", "/accounts/security/passkeys/add/", "/accounts/email/"])
@@ -259,7 +322,7 @@ def test_a_thief_at_an_open_browser_adds_nothing_of_theirs_to_who_has_nothing_el
             assert page["Location"] == f"/accounts/reauthenticate/company/?{urlencode({'next': path})}"
         assert not Authenticator.objects.exists()
         assert list(EmailAddress.objects.filter(user=cast.ada).values_list("email", flat=True)) == [cast.ada.email]
-        come_back(browser, process="login", auth_params="prompt=login", next=path)
+        come_back(browser, CONFIRM, next=path)
         assert browser.get(path).status == 200
 
 
@@ -278,6 +341,7 @@ def test_another_persons_link_does_not_become_mine(cast, provider):
         {"process": "connect"},
         {"process": "redirect"},
         {"auth_params": "redirect_uri=https://x.example"},
+        {"auth_params": "prompt=none"},
         {"scope": "mail"},
     ],
 )
