@@ -12,6 +12,7 @@ from django.template.loader import render_to_string
 from django.utils import timezone, translation
 from django.utils.translation import gettext, ngettext
 
+from accounts.signin.factors import has_second_factor
 from dashboard import languages
 from notices import outbox, words
 from notices.kinds import Audience
@@ -66,9 +67,10 @@ def compose(letter: Letter) -> EmailMultiAlternatives | None:
 
 def _tell(message: EmailMultiAlternatives, notices: list[Notice]) -> EmailMultiAlternatives:
     """Put notices into a mail, in the language that is active."""
-    tellings = [words.tell(notice) for notice in notices]
+    hidden = [notice for notice in notices if is_hidden(notice)]
+    tellings = [words.tell(notice) for notice in notices if notice not in hidden] + words.tell_of_hidden(hidden)
     several = ngettext("%(number)d notices from %(brand)s", "%(number)d notices from %(brand)s", len(tellings))
-    counted = several % {"number": len(tellings), "brand": settings.BRAND_NAME}
+    counted = several % {"number": len(notices), "brand": settings.BRAND_NAME}
     message.subject = tellings[0].title if len(tellings) == 1 else counted
     context: dict[str, Any] = {
         "subject": message.subject,
@@ -113,6 +115,17 @@ def may_read(notice: Notice) -> bool:
     if audience is not Audience.MEMBERS or notice.organization_id is None:
         return True
     return notice.person.memberships.filter(organization=notice.organization_id).exists()
+
+
+def is_hidden(notice: Notice) -> bool:
+    """Whether pages would not show it to its reader, who lacks a second factor: a mail then says only that there is something."""
+    reader, audience = notice.person, notice.kind_of.audience
+    if reader is None or audience is Audience.PERSON:
+        return False
+    if audience is Audience.STAFF:
+        return settings.STAFF_SECOND_FACTOR and not has_second_factor(reader)
+    customer = notice.organization_id
+    return customer is not None and not reader.organizations.shown_to(reader).filter(pk=customer).exists()
 
 
 def _headers(letter: Letter) -> dict[str, str]:

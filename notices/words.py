@@ -1,6 +1,8 @@
 """A notice in words: the same for the page and for mails."""
 
 import datetime as dt
+from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass
 from string import Formatter
 from typing import Any
@@ -11,10 +13,10 @@ from django.urls import reverse
 from django.utils import timezone
 from django.utils.formats import date_format
 from django.utils.translation import gettext as _
-from django.utils.translation import pgettext
+from django.utils.translation import ngettext, pgettext
 
 from dashboard.words import number
-from notices.kinds import Kind, Words
+from notices.kinds import Audience, Kind, Words
 from notices.models import Notice
 from notices.sayings import say
 
@@ -40,6 +42,31 @@ def tell(notice: Notice) -> Telling:
         paragraphs=tuple(text for part in kind.paragraphs if (text := _fill(part, values))),
         facts=tuple((label, text) for label, text in facts if text),
         url=notice.link or settings.DASHBOARD_URL + reverse("notices:notice", args=[notice.public_id]),
+    )
+
+
+def tell_of_hidden(notices: Sequence[Notice]) -> list[Telling]:
+    """Tell of notices of which their reader may see only that they are there: once for each customer, and once for the desk."""
+    counted = Counter(
+        notice.organization.name if notice.organization and notice.kind_of.audience is Audience.MEMBERS else ""
+        for notice in notices
+    )
+    return [_hidden(organization, number) for organization, number in counted.items()]
+
+
+def _hidden(organization: str, number: int) -> Telling:
+    values = {"organization": organization, "number": number}
+    if organization:
+        said = ngettext("A notice about %(organization)s", "%(number)d notices about %(organization)s", number)
+        why = _("%(organization)s asks its members for a second factor, and you have none yet.")
+    else:
+        said = ngettext("A notice for the support desk", "%(number)d notices for the support desk", number)
+        why = _("Staff sign in with a second factor, and you have none yet.")
+    return Telling(
+        title=said % values,
+        paragraphs=(why % values, _("As soon as you have one, you read under Notices what this is about.")),
+        facts=(),
+        url=settings.DASHBOARD_URL + reverse("second_factor_required"),
     )
 
 

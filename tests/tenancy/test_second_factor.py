@@ -5,15 +5,19 @@ from http.cookies import SimpleCookie
 
 import pytest
 from allauth.mfa.models import Authenticator
+from django.core import mail
 from django.db import connection, transaction
+from django.utils import timezone
 
 from accounts import roles
 from accounts.checks import addresses
 from accounts.middleware import SESSION_KEY
 from accounts.models import Role
-from notices import outbox
-from notices.models import Notice
+from notices import letters, outbox
+from notices.kinds import KINDS, Audience
+from notices.models import Letter, Notice, Preference
 from tests.factories import UserFactory, join
+from tests.jobs import run_jobs
 from tests.tenancy.test_every_cell import BODY, Writes, parameters, url_of
 from tests.tenancy.world import Fingerprint, Person, World, make_world
 
@@ -108,6 +112,62 @@ def test_the_bell_and_its_page_are_silent_until_the_factor_is_there(world, nora,
     page = browser.get("/notices/")
     assert page.one(".bell").get("aria-label") == "Notices, 2 not read"
     assert url in [link.get("href") for link in page.all(".notices a")]
+
+
+def test_mails_say_that_there_is_something_and_not_what(world, nora):
+    Letter.objects.all().delete()
+    mail.outbox.clear()
+    told = dict.fromkeys(("key", "what", "details", "reason", "alert", "sentence", "product"), "Fleet tracking")
+    kinds = [kind.code for kind in KINDS.values() if kind.audience is Audience.MEMBERS]
+    assert len(kinds) > 10
+    for kind in kinds:
+        outbox.post(
+            kind, organization=world.a.organization, people=[nora.user], context=told, about=world.a.key.public_id
+        )
+    outbox.post("organization.changed", organization=world.b.organization, people=[nora.user], context=told)
+    run_jobs()
+    *of_a, of_b = mail.outbox
+    assert "Fleet tracking" in of_b.subject + of_b.body
+    assert {message.subject for message in of_a} == {"A notice about Northwind Routing"}
+    for message in of_a:
+        said = message.body + message.alternatives[0][0]
+        assert "Northwind Routing asks its members for a second factor, and you have none yet." in said
+        assert "http://localhost:8000/accounts/security/required/" in said
+        assert "Fleet tracking" not in said
+        assert world.a.key.public_id not in said
+    with_factor(nora.user)
+    outbox.post("organization.changed", organization=world.a.organization, people=[nora.user], context=told)
+    run_jobs()
+    assert "Fleet tracking" in mail.outbox[-1].subject
+
+
+def test_a_digest_counts_what_it_does_not_say(world, nora):
+    Letter.objects.all().delete()
+    mail.outbox.clear()
+    Preference.objects.create(person=nora.user, group="keys", mail="daily")
+    for _ in range(2):
+        told = {"key": "Fleet tracking"}
+        outbox.post("key.disabled", organization=world.a.organization, people=[nora.user], context=told)
+    Notice.objects.filter(kind="key.disabled", person=nora.user).update(digest_due_at=timezone.now())
+    letters.digest_due()
+    run_jobs()
+    assert [message.subject for message in mail.outbox] == ["2 notices about Northwind Routing"]
+
+
+@pytest.mark.parametrize("is_required", [True, False])
+def test_staff_without_the_factor_that_the_desk_needs_read_no_customer_in_mails(cast, settings, is_required):
+    settings.STAFF_SECOND_FACTOR = is_required
+    outbox.post(
+        "qps_request.received",
+        organization=cast.northwind,
+        people=[cast.sam],
+        context={"requested": 70, "current": 5, "product": "Search API", "requester": "Ben", "reason": "Christmas"},
+    )
+    run_jobs()
+    (message,) = mail.outbox
+    said = message.subject + message.body
+    assert [word in said for word in ("Northwind", "Christmas", "Search API")] == [not is_required] * 3
+    assert ("A notice for the support desk" in message.subject) is is_required
 
 
 def test_what_the_set_up_needs_is_there(world, nora, as_user):
