@@ -39,6 +39,7 @@ class UserAdmin(AuditedAdmin):
     """People. They set their own passwords; what gives rights is changed by superusers."""
 
     noun = "user"
+    form = members_admin.PersonForm
     audited_fields = ("email", "first_name", "last_name", "is_active", "is_staff", "is_superuser")
     list_display = ("email", "name", "organizations_of", "is_active", "is_staff", "is_superuser", "last_login")
     list_filter = ("is_active", "is_staff", "is_superuser", "memberships__role")
@@ -248,7 +249,7 @@ class OrganizationAdmin(AuditedAdmin):
     @admin.display(description=gettext_lazy("in service"), boolean=True)
     def is_in_service(self, obj: Organization) -> bool:
         """Whether its keys work: it is neither suspended nor deleted."""
-        return obj.suspended_at is None and obj.deleted_at is None
+        return obj.is_in_service
 
     @admin.display(description=gettext_lazy("keys"), ordering="keys_kept")
     def keys_count(self, obj: Any) -> int:

@@ -11,6 +11,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
 from accounts.models import Membership, Role, User
+from keys.refusals import Refusal
 
 
 class MembershipForm(forms.ModelForm):
@@ -28,16 +29,32 @@ class MembershipForm(forms.ModelForm):
         return str(self.initial["role"] if is_kept else self.cleaned_data.get("role"))
 
 
+class PersonForm(forms.ModelForm):
+    """A person, who is not made inactive as the last owner of an organisation."""
+
+    def clean_is_active(self) -> bool:
+        """Refuse to leave an organisation without an owner who can sign in."""
+        is_active = bool(self.cleaned_data["is_active"])
+        if self.instance.pk and self.initial["is_active"] and not is_active:
+            try:
+                Membership.check_may_shut_out(self.instance)
+            except Refusal as refusal:
+                raise ValidationError(str(refusal)) from None
+        return is_active
+
+
 class MembershipFormSet(forms.BaseInlineFormSet):
-    """The members of an organisation, of whom one at least is its owner."""
+    """The members of an organisation, of whom one at least is an owner who can sign in; while it is suspended, an owner."""
 
     def clean(self) -> None:
         """Refuse to leave an organisation without an owner."""
         super().clean()
         members: list[Any] = self.forms
         kept = [form for form in members if form not in self.deleted_forms and form.cleaned_data.get("user")]
-        if not any(self.errors) and not any(form.role_to_be() == Role.OWNER for form in kept):
-            raise ValidationError(_("An organisation has at least one owner."))
+        owners = [form.cleaned_data["user"] for form in kept if form.role_to_be() == Role.OWNER]
+        can_sign_in = any(owner.is_active for owner in owners)
+        if not any(self.errors) and not (can_sign_in or (owners and not self.instance.is_in_service)):
+            raise ValidationError(_("An organisation has at least one owner who can sign in."))
 
 
 class MembershipInline(admin.TabularInline):

@@ -65,8 +65,8 @@ class HandOverForm(ActionForm):
 
     def __init__(self, *args: Any, membership: Membership, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        others = membership.organization.memberships.exclude(pk=membership.pk).select_related("user")
-        self.fields["member"].queryset = others  # type: ignore[attr-defined]
+        others = membership.organization.memberships.filter(user__is_active=True).exclude(pk=membership.pk)
+        self.fields["member"].queryset = others.select_related("user")  # type: ignore[attr-defined]
 
 
 ROLES_IN_WORDS = {

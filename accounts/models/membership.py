@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from accounts.models.organization import Organization
 
 NO_LONGER = gettext_lazy("This person is no longer a member.")
-LAST_OWNER = gettext_lazy("An organisation has at least one owner. Make somebody else an owner first.")
+LAST_OWNER = gettext_lazy("An organisation has at least one owner who can sign in. Make somebody else an owner first.")
 
 
 class Role(models.TextChoices):
@@ -73,6 +73,10 @@ class MembershipQuerySet(models.QuerySet["Membership"]):
     def kept(self) -> Self:
         """Those in organisations that are not deleted, with these."""
         return self.filter(organization__deleted_at=None).select_related("organization")
+
+    def owners(self) -> Self:
+        """Owners who can sign in: those whom the provider's people made inactive own nothing that they could care for."""
+        return self.filter(role=Role.OWNER, user__is_active=True)
 
 
 class Membership(models.Model):
@@ -148,10 +152,31 @@ class Membership(models.Model):
             self._end("member.removed", by, as_staff=as_staff)
 
     def shut_out(self, *, by: User) -> None:
-        """Withdraw what a person has sent whom the provider's people have made inactive: it would let them in again."""
+        """Withdraw what a person has sent whom the provider's people have made inactive: it would let them in again.
+
+        Raises Refusal for the last owner of an organisation in service.
+        """
         with self._locked():
+            if self.role == Role.OWNER and self.organization.is_in_service:
+                self._check_not_last_owner()
             self.role = ""
             self._end_invitations(by, as_staff=True)
+
+    @classmethod
+    def check_may_shut_out(cls, person: User) -> None:
+        """Raise Refusal where a person is the last owner of organisations in service, and name them."""
+        owned = person.memberships.filter(role=Role.OWNER, organization__suspended_at=None).kept()
+        left = [
+            str(membership.organization)
+            for membership in owned
+            if not membership.organization.memberships.owners().exclude(pk=membership.pk).exists()
+        ]
+        if left:
+            said = _(
+                "Nobody else who can sign in owns %(organizations)s. "
+                "Make somebody else an owner first, or suspend the organisation."
+            )
+            raise Refusal(said % {"organizations": ", ".join(left)})
 
     def leave(self) -> None:
         """End one's own membership. Raises Refusal for the last owner."""
@@ -166,7 +191,7 @@ class Membership(models.Model):
         with self._locked():
             if self.role != Role.OWNER:
                 raise Refusal(_("Only an owner hands the organisation over."))
-            heir = self.organization.memberships.filter(pk=to.pk).select_related("user").first()
+            heir = self.organization.memberships.filter(pk=to.pk, user__is_active=True).select_related("user").first()
             if heir is None:
                 raise Refusal(str(NO_LONGER))
             if heir.pk == self.pk:
@@ -193,7 +218,7 @@ class Membership(models.Model):
             yield
 
     def _check_not_last_owner(self) -> None:
-        if not self.organization.memberships.filter(role=Role.OWNER).exclude(pk=self.pk).exists():
+        if not self.organization.memberships.owners().exclude(pk=self.pk).exists():
             raise Refusal(str(LAST_OWNER))
 
     def _end(self, verb: str, by: User, *, as_staff: bool = False) -> None:

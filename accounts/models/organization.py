@@ -214,6 +214,8 @@ class Organization(SignInPolicy):
             locked = self.lock()
             if (locked.suspended_at is None) == (at is None):
                 return
+            if at is None and not self.memberships.owners().exists():
+                raise Refusal(_("Nobody who can sign in owns %(name)s. Make somebody an owner first.") % {"name": self})
             self.suspended_at, self.suspended_reason = at, reason
             self.save(update_fields=["suspended_at", "suspended_reason"])
             AuditEvent.record(
@@ -229,6 +231,11 @@ class Organization(SignInPolicy):
     def key_managers(self) -> models.QuerySet[User]:
         """The members who manage keys, and so are told about them."""
         return self.members.exclude(memberships__in=self.memberships.filter(role=Role.VIEWER))
+
+    @property
+    def is_in_service(self) -> bool:
+        """Whether its keys work: it is neither suspended nor deleted."""
+        return self.suspended_at is None and self.deleted_at is None
 
     def lock(self) -> "Organization":
         """Lock its row until the transaction ends and return it afresh. Every change of its people begins so."""

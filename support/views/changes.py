@@ -61,9 +61,13 @@ def resume(request: PersonRequest, customer_id: str) -> HttpResponse:
     """Undo a suspension."""
     customer = find.organization(customer_id)
     if request.method == "POST":
-        customer.resume(by=request.user)
-        said = _("%(customer)s is no longer suspended. Its requests pass within a second.")
-        messages.success(request, said % {"customer": customer})
+        try:
+            customer.resume(by=request.user)
+        except Refusal as refusal:
+            messages.error(request, str(refusal))
+        else:
+            said = _("%(customer)s is no longer suspended. Its requests pass within a second.")
+            messages.success(request, said % {"customer": customer})
         return redirect("support:organization", customer.public_id)
     return _dialog(request, "support/resume.html", None, customer=customer)
 

@@ -4,9 +4,10 @@ import pytest
 from django.contrib.auth.models import Group, Permission
 from django.urls import reverse
 
-from accounts.models import AuditEvent, Invitation, Organization, User
+from accounts.models import AuditEvent, Invitation, Membership, Organization, Role, User
 from keys.models import QpsRequest
-from tests.factories import KeyFactory, products, string_of
+from keys.refusals import Refusal
+from tests.factories import KeyFactory, OrganizationFactory, UserFactory, join, products, string_of
 from tests.support.staff import staff_with
 
 ORGANIZATIONS = "/admin/accounts/organization/"
@@ -32,6 +33,12 @@ def change(browser, row, **fields):
 def act(browser, address, action, *rows, **fields):
     data = {"action": action, "_selected_action": [row.pk for row in rows], "index": "0", **fields}
     return browser.post(address, data, follow=True)
+
+
+def make_inactive(browser, person):
+    fields = browser.get(page_of(person)).fields(form_of(person))
+    fields.pop("is_active", None)
+    return browser.post(page_of(person), fields)
 
 
 def test_changing_a_plan_is_audited_with_before_and_after(cast, sam):
@@ -146,9 +153,7 @@ def test_the_audit_log_can_only_be_read(cast, sam):
 
 
 def test_making_a_person_inactive_is_audited(cast, sam):
-    fields = sam.get(page_of(cast.ben)).fields(form_of(cast.ben))
-    del fields["is_active"]
-    assert sam.post(page_of(cast.ben), fields).status == 302
+    assert make_inactive(sam, cast.ben).status == 302
     event = AuditEvent.objects.get(verb="user.edited")
     assert (event.before, event.after, event.target_label) == (
         {"is_active": True},
@@ -157,11 +162,64 @@ def test_making_a_person_inactive_is_audited(cast, sam):
     )
 
 
+def test_the_last_owner_who_can_sign_in_is_not_made_inactive(cast, sam):
+    third = OrganizationFactory(name="Third Maps", owner=cast.ada)
+    OrganizationFactory(name="Gone", owner=cast.ada).mark_deleted(by=cast.ada)
+    join(cast.northwind, UserFactory(email="old@northwind.example", is_active=False), Role.OWNER)
+    page = make_inactive(sam, cast.ada)
+    said = "Nobody else who can sign in owns Northwind Routing, Third Maps. Make somebody else an owner first"
+    assert (page.status, said in page) == (200, True)
+    cast.ada.refresh_from_db()
+    assert cast.ada.is_active
+    assert not AuditEvent.objects.filter(verb="user.edited").exists()
+    third.memberships.get().hand_over(to=Membership.objects.create(organization=third, user=cast.mallory))
+    cast.northwind.memberships.get(user=cast.ben).change_role(by=cast.ada, role=Role.OWNER)
+    assert make_inactive(sam, cast.ada).status == 302
+    assert make_inactive(sam, cast.ben).status == 200, "now he is the last"
+    assert list(User.objects.filter(is_active=True, pk__in=[cast.ada.pk, cast.ben.pk])) == [cast.ben]
+
+
+def test_an_inactive_owner_is_none_who_lets_others_leave_or_takes_over(cast, sam, as_user):
+    ben = cast.northwind.memberships.get(user=cast.ben)
+    ben.change_role(by=cast.ada, role=Role.OWNER)
+    assert make_inactive(sam, cast.ben).status == 302
+    ada = cast.northwind.memberships.get(user=cast.ada)
+    members = f"/organizations/{cast.northwind.public_id}/members"
+    browser = as_user(cast.ada)
+    refused = [
+        browser.submit(f"/organizations/{cast.northwind.public_id}/leave/"),
+        browser.submit(f"{members}/{ada.public_id}/role/", role="viewer"),
+        browser.submit(f"{members}/{ada.public_id}/remove/"),
+    ]
+    for page in refused:
+        assert (page.status, "at least one owner who can sign in" in page) == (422, True), page.text
+    offered = browser.get(f"/organizations/{cast.northwind.public_id}/hand-over/")
+    assert cast.ben.label not in offered.one("main form").text_content()
+    with pytest.raises(Refusal):
+        ada.hand_over(to=ben)
+    assert cast.northwind.role_of(cast.ada) == Role.OWNER
+
+
+def test_a_suspended_customers_last_owner_is_shut_out_and_it_is_not_resumed_without_one(cast, sam):
+    cast.northwind.suspend(by=cast.sam, reason="Abuse")
+    assert make_inactive(sam, cast.ada).status == 302
+    assert change(sam, cast.northwind, name="Northwind Spam").status == 302
+    said = "Nobody who can sign in owns Northwind Spam. Make somebody an owner first."
+    assert said in act(sam, ORGANIZATIONS, "resume_chosen", cast.northwind)
+    page = sam.post(f"/support/organizations/{cast.northwind.public_id}/resume/", follow=True)
+    assert (page.status, said in page) == (200, True)
+    cast.northwind.refresh_from_db()
+    assert cast.northwind.suspended_at is not None
+    change(sam, cast.ada, is_active="on")
+    act(sam, ORGANIZATIONS, "resume_chosen", cast.northwind)
+    cast.northwind.refresh_from_db()
+    assert cast.northwind.suspended_at is None
+
+
 def test_who_is_made_inactive_does_not_come_back_by_an_invitation_sent_before(cast, sam):
+    join(cast.northwind, UserFactory(email="una@northwind.example"), Role.OWNER)
     invitation, token = Invitation.send(organization=cast.northwind, email="new@x.example", role="owner", by=cast.ada)
-    fields = sam.get(page_of(cast.ada)).fields(form_of(cast.ada))
-    del fields["is_active"]
-    sam.post(page_of(cast.ada), fields)
+    make_inactive(sam, cast.ada)
     invitation.refresh_from_db()
     assert not invitation.works(token)
     event = AuditEvent.objects.get(verb="invitation.withdrawn")
