@@ -6,8 +6,11 @@ from django import forms
 from django.core.exceptions import ValidationError
 from django.forms.renderers import TemplatesSetting
 from django.utils.translation import gettext
+from django.utils.translation import gettext_lazy as _
 
 from keys import pasted
+
+_WRONG_CHOICE = _("This cannot be chosen here. Choose one of what is offered.")
 
 
 class ShownField(forms.BoundField):
@@ -23,6 +26,13 @@ class Renderer(TemplatesSetting):
     """Renders forms from our templates, every field as a `ShownField`."""
 
     bound_field_class = ShownField
+
+
+def say_wrong_choices_without_them() -> None:
+    """Change what Django's fields say of a choice that they do not offer; it would repeat the choice, also in the admin."""
+    for field in (forms.ChoiceField, forms.MultipleChoiceField, forms.ModelChoiceField, forms.ModelMultipleChoiceField):
+        field.default_error_messages["invalid_choice"] = _WRONG_CHOICE
+    forms.ModelMultipleChoiceField.default_error_messages["invalid_pk_value"] = _WRONG_CHOICE
 
 
 class NameField(forms.CharField):

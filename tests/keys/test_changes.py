@@ -58,7 +58,7 @@ def test_the_billing_types_are_those_of_the_plan(cast, ada, plan, types):
         ({"name": "x" * 81}, "at most 80 characters"),
         ({"name": "a\u0000b"}, "The name has characters that cannot be shown."),
         ({"products": []}, "Choose at least one product."),
-        ({"products": ["999999"]}, "Select a valid choice."),
+        ({"products": ["999999"]}, "This cannot be chosen here."),
         ({"allowed_domains": "example.com, https://shop.example.com/"}, "“https://shop.example.com/” is an address"),
         ({"allowed_domains": "exa mple..com"}, "“exa” is not a full domain name"),
         ({"allowed_domains": "*.com"}, "“*.com” is too wide"),

@@ -39,7 +39,7 @@ def test_asking_waits_for_the_provider(cast, ada):
         ({"qps": 10**9}, "less than or equal to 100000"),
         ({"qps": 5}, "5 is the limit already."),
         ({"reason": ""}, "This field is required."),
-        ({"code": "routing"}, "Select a valid choice."),
+        ({"code": "routing"}, "This cannot be chosen here."),
     ],
 )
 def test_a_wrong_wish_is_refused_with_a_message(cast, ada, changes, message):
