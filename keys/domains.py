@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+from collections.abc import Sequence
 
 import idna
 
@@ -78,6 +79,21 @@ def is_allowed(host: str | None, allowed: tuple[str, ...]) -> bool:
     return host in allowed or any(
         host.endswith(entry[1:]) if entry.startswith("*.") else host == entry for entry in allowed
     )
+
+
+def common(first: Sequence[str], second: Sequence[str]) -> list[str] | None:
+    """Return a list that lets pass what both lists let pass; None where that is nothing, as an empty list lets everything pass."""
+    if not first or not second:
+        return list(first or second)
+    found = [entry for entry in first if is_within(entry, second)]
+    found += [entry for entry in second if is_within(entry, first) and not is_within(entry, found)]
+    return found or None
+
+
+def is_within(entry: str, allowed: Sequence[str]) -> bool:
+    """Whether a list lets pass everything that an entry does."""
+    name = entry.removeprefix("*")
+    return entry in allowed or any(each.startswith("*.") and name.endswith(each[1:]) for each in allowed)
 
 
 def _canonical(host: str) -> str | None:

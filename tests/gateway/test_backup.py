@@ -11,10 +11,11 @@ import psycopg
 import pytest
 from django.utils import timezone
 
+from accounts.models import User
 from dashboard import postgres
 from keys import vault
-from keys.models import GatewayFeed, GatewayNode
-from tests.factories import KeyFactory, string_of
+from keys.models import ApiKey, GatewayFeed, GatewayNode, Product, Route
+from tests.factories import KeyFactory, products, string_of
 from tests.gateway.processes import ROOT, wait_until
 
 GUIDE = Path(__file__).resolve().parents[2] / "docs" / "operations.md"
@@ -81,15 +82,26 @@ def manage(url: str, *arguments: object) -> subprocess.CompletedProcess[str]:
     )  # fmt: skip
 
 
-def test_what_a_gateway_knew_as_revoked_is_revoked_again(people, postgres_server, own_gateway):
+def edit(key: ApiKey, by: User, *codes: str, domains: list[str]) -> None:
+    key.edit(by=by, version=key.version, name=key.name, products=products(*codes), allowed_domains=domains)
+
+
+def test_what_a_gateway_knew_as_taken_away_is_taken_again(people, postgres_server, own_gateway):
     """The copy of the database stands for a backup that was restored: it knows nothing of what comes after it."""
     ada = people.ada
     disabled, deleted, rotated, retired, kept = (KeyFactory(organization=people.northwind) for _ in range(5))
     old = string_of(retired)
     retired.rotate(by=ada, version=retired.version, delay=dt.timedelta(days=1))
     rotating, ending = (KeyFactory(organization=people.northwind) for _ in range(2))
+    narrowed, widened, moved = (
+        KeyFactory(organization=people.northwind, allowed_domains=domains)
+        for domains in ([], ["example.com", "*.example.org"], ["old.example"])
+    )
     suspended = KeyFactory()
-    strings = {key: string_of(key) for key in (disabled, deleted, rotated, suspended, retired, kept, rotating, ending)}
+    strings = {
+        key: string_of(key)
+        for key in (disabled, deleted, rotated, suspended, retired, kept, rotating, ending, narrowed, widened, moved)
+    }
     restored = postgres_server.fill().url
     knowing = own_gateway("knowing", GATEWAY_SHIPPER="0").start()
     saved = knowing.folder / "policy"
@@ -114,12 +126,21 @@ def test_what_a_gateway_knew_as_revoked_is_revoked_again(people, postgres_server
         allowed_domains=ending.allowed_domains, expires_at=end,
     )  # fmt: skip
     suspended.organization.suspend(by=people.sam, reason="Unpaid.")
+    edit(narrowed, ada, "map-display", domains=["example.com"])
+    narrowed.key_products.update(qps_limit=3)
+    edit(widened, ada, "map-display", "search", "traffic", domains=["example.com", "a.example.org", "example.net"])
+    widened.key_products.filter(product__code="map-display").update(qps_limit=5000)
+    edit(moved, ada, "map-display", "search", domains=["new.example"])
+    Product.objects.filter(code="search").update(default_qps=4)
+    Route.objects.create(product=Product.objects.get(code="search"), path_prefix="/find/")
     wait_until(is_known)
     assert knowing.stop() == 0
     draft = saved.with_name("policy-1.draft")  # of a gateway that has the folder in use
     draft.touch()
     before = saved.read_bytes()
 
+    tried = manage(restored, *command, "--dry-run")
+    assert tried.returncode == 0, tried.stderr
     done = manage(restored, *command)
     assert done.returncode == 0, done.stderr
     assert (draft.exists(), saved.read_bytes()) == (True, before)
@@ -131,13 +152,37 @@ def test_what_a_gateway_knew_as_revoked_is_revoked_again(people, postgres_server
         f"{retired.public_id} old string retired",
         f"{rotating.public_id} ends {old_ends:%Y-%m-%d %H:%M} UTC",
         f"{ending.public_id} ends {end:%Y-%m-%d %H:%M} UTC",
+        f"{narrowed.public_id} without Search API, Map Display API 3 QPS instead of 1000, only from example.com",
+        f"{widened.public_id} only from example.com, a.example.org",
+        f"{widened.public_id} not given back: Traffic API, Map Display API 5000 QPS instead of 1000, "
+        "from example.net",
+        f"{moved.public_id} disabled: no domain of the backup is still allowed",
+        f"{moved.public_id} not given back: from new.example",
+        "search default_qps 4",
+        "route /find/ not changed: it was search last of all and is of no product here",
     ])  # fmt: skip
+    assert tried.stdout == f"{done.stdout}Nothing was changed: this was a dry run.\n"
+    with psycopg.connect(restored) as connection:
+        statement = """
+            SELECT p.code, coalesce(kp.qps_limit, p.default_qps) FROM keys_keyproduct kp
+            JOIN keys_product p ON p.id = kp.product_id WHERE kp.key_id = %s"""
+        assert connection.execute(statement, (narrowed.pk,)).fetchall() == [("map-display", 3)]
+        assert dict(connection.execute(statement, (widened.pk,)).fetchall()) == {"map-display": 1000, "search": 4}
+        statement = "SELECT verb, as_staff, count(*) FROM accounts_auditevent WHERE target_id = %s GROUP BY 1, 2"
+        found = connection.execute(statement, (narrowed.public_id,)).fetchall()
+        assert found == [("key.created", False, 1), ("key.edited", True, 1)]
     http = own_gateway("after", DATABASE_URL=restored, GATEWAY_SHIPPER="0").start().http()
     assert {key.name: http.ask(PATH, x_api_key=string).code for key, string in strings.items()} == {
         disabled.name: "disabled_key", deleted.name: "unknown_key", rotated.name: "disabled_key",
         suspended.name: "suspended", retired.name: "not_found", kept.name: "not_found",
-        rotating.name: "not_found", ending.name: "not_found",
+        rotating.name: "not_found", ending.name: "not_found", narrowed.name: "domain_not_allowed",
+        widened.name: "domain_not_allowed", moved.name: "disabled_key",
     }  # fmt: skip
+    assert (
+        http.ask("/search/2/x", x_api_key=strings[narrowed], origin="https://example.com").code == "product_not_allowed"
+    )
+    assert http.ask(PATH, x_api_key=strings[widened], origin="https://a.example.org").code == "not_found"
+    assert http.ask(PATH, x_api_key=strings[widened], origin="https://b.example.org").code == "domain_not_allowed"
     assert http.ask(PATH, x_api_key=old).code == "expired_key"
 
     wrong = saved.with_name("cut")

@@ -58,3 +58,25 @@ def test_what_is_read_passes_itself(entry):
     host = stored.replace("*.", "www.")
     origin = f"https://[{host}]" if ":" in host else f"https://{host}"
     assert domains.is_allowed(domains.host_of(origin, None), (stored,))
+
+
+LISTS = st.lists(
+    st.sampled_from(["a.com", "b.com", "x.a.com", "*.a.com", "*.x.a.com", "y.x.a.com", "*.b.com", "192.0.2.7"]),
+    unique=True,
+    max_size=4,
+)
+HOSTS = ["a.com", "b.com", "x.a.com", "y.x.a.com", "z.y.x.a.com", "w.a.com", "c.b.com", "xa.com", "192.0.2.7", None]
+
+
+@given(LISTS, LISTS)
+def test_what_two_lists_have_in_common_is_what_both_let_pass(first, second):
+    common = domains.common(first, second)
+    for host in HOSTS:
+        passes_both = domains.is_allowed(host, tuple(first)) and domains.is_allowed(host, tuple(second))
+        assert passes_both is (common is not None and domains.is_allowed(host, tuple(common)))
+    assert common != [] or first == second == []
+
+
+@given(LISTS)
+def test_a_list_has_itself_in_common_with_itself_and_with_one_that_lets_everything_pass(each):
+    assert domains.common(each, each) == domains.common(each, []) == domains.common([], each) == each
