@@ -4,9 +4,12 @@ import datetime as dt
 
 import psycopg
 import pytest
+from allauth.account.models import EmailAddress
 from django.core.management import call_command
+from django.test import Client
 from django.utils import timezone
 
+from accounts.models import AuditEvent, Organization, Role, User
 from analytics import retention
 from analytics.models import (
     OrganizationDay,
@@ -22,8 +25,10 @@ from analytics.models import (
     UsageMonth,
 )
 from dashboard.management.commands import housekeeping
-from keys.models import GatewayChange
+from keys.models import ApiKey, GatewayChange
+from tests.factories import PASSWORD, join
 from tests.gateway.processes import database_url
+from tests.page import Browser
 
 DAY = dt.timedelta(days=1)
 CASES = [
@@ -75,3 +80,38 @@ def test_a_row_that_is_being_added_to_is_not_waited_for():
         assert retention.forget()["usage_hour"] == 1
         shipper.rollback()
     assert retention.forget()["usage_hour"] == 1
+
+
+def register(email: str, days_ago: int) -> User:
+    """Register at the front door, and look some days later."""
+    browser = Browser(Client())
+    browser.submit("/accounts/signup/", selector=".signin-form", email=email, password1=PASSWORD, organization=email)
+    User.objects.filter(email=email).update(date_joined=timezone.now() - days_ago * DAY)
+    return User.objects.get(email=email)
+
+
+def test_who_never_confirmed_their_address_is_removed_with_what_was_made_for_them(cast, settings):
+    settings.REGISTRATION_SECONDS = 0
+    never, lately, confirmed, joined, used = (
+        register(f"{name}@x.example", 29 if name == "lately" else 31)
+        for name in ("never", "lately", "confirmed", "joined", "used")
+    )
+    EmailAddress.objects.filter(user=confirmed).update(verified=True)
+    join(joined.organizations.get(), cast.ben, Role.VIEWER)
+    ApiKey.objects.filter(organization__members=used).update(last_used_at=timezone.now())
+    made_by_staff = User.objects.create_user("new@northwind.example")
+    User.objects.filter(pk=made_by_staff.pk).update(date_joined=timezone.now() - 99 * DAY)
+    theirs = never.organizations.get()
+    for _ in range(2):
+        call_command("housekeeping", verbosity=0)
+        gone = {never.email} == {
+            email for email in (never.email, lately.email, confirmed.email, joined.email, used.email, made_by_staff.email)
+            if not User.objects.filter(email=email).exists()
+        }  # fmt: skip
+        assert gone
+    assert not Organization.objects.filter(pk=theirs.pk).exists()
+    assert not ApiKey.objects.filter(organization=theirs.pk).exists()
+    assert Organization.objects.filter(members=cast.ada).exists()
+    assert AuditEvent.objects.filter(verb="user.removed").get().target_label == never.email
+    assert AuditEvent.objects.filter(verb="organization.removed", target_id=theirs.public_id).exists()
+    assert register(never.email, 0).pk != never.pk, "the address is free again"

@@ -10,7 +10,8 @@ from django.core.management.base import BaseCommand
 from django.db import connection, models, transaction
 from django.utils import timezone
 
-from accounts.models import AuditEvent, Organization
+from accounts import unconfirmed
+from accounts.models import AuditEvent, Organization, User
 from alerts.models import AlertEvent, Delivery
 from analytics import retention
 from analytics.models import ReportedPage, RequestRecord, UsageGap
@@ -19,6 +20,8 @@ from keys.models.key import UNDELETE
 from notices.models import Letter, Notice
 
 BATCH = 10_000
+CONFIRMED_WITHIN = dt.timedelta(days=30)
+"""The link of the mail works for three days; a further one can be asked for."""
 
 KEPT: tuple[tuple[type[models.Model], str, dt.timedelta], ...] = (
     (UsageGap, "until_at", dt.timedelta(days=400)),
@@ -49,6 +52,10 @@ class Command(BaseCommand):
         for organization in Organization.objects.past_undo():
             _remove(organization)
             self.stdout.write(f"{organization.public_id}: removed for good")
+        never_came = unconfirmed.never_came(now - CONFIRMED_WITHIN)
+        for pk in list(never_came.values_list("pk", flat=True)):
+            if _remove_person(pk, never_came):
+                self.stdout.write(f"user_{pk}: removed, never confirmed")
         for model, column, kept in KEPT:
             if gone := _delete_before(model, column, now - kept):
                 self.stdout.write(f"{model._meta.db_table}: {gone:,} rows")
@@ -67,6 +74,20 @@ def _remove(organization: Organization) -> None:
             model._default_manager.filter(organization_id=organization.pk).delete()
         AuditEvent.record("organization.removed", organization=organization, actor=None, target=organization)
         organization.delete()
+
+
+def _remove_person(pk: int, never_came: models.QuerySet[User]) -> bool:
+    """Remove who registered and never came, with what was made for them. Return whether that still holds."""
+    with transaction.atomic():
+        User.objects.select_for_update().filter(pk=pk).first()
+        person = never_came.filter(pk=pk).first()
+        if person is None:
+            return False
+        for organization in person.organizations.all():
+            _remove(organization)
+        AuditEvent.record("user.removed", organization=None, actor=None, target=person)
+        person.delete()
+    return True
 
 
 def _delete_before(model: type[models.Model], column: str, before: dt.datetime) -> int:
