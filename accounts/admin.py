@@ -61,8 +61,10 @@ class UserAdmin(AuditedAdmin):
         return super().get_queryset(request).prefetch_related("memberships__organization")
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
-        """An address is changed by the person, who proves it; rights by superusers."""
+        """An address is changed by the person, who proves it; rights by superusers. Nobody locks themselves out."""
         fixed = ("last_login", "date_joined") + (("email",) if obj else ())
+        if obj == request.user:
+            fixed += ("is_active", "is_staff", "is_superuser")
         return fixed if request.user.is_superuser else fixed + self.rights
 
     def has_change_permission(self, request: HttpRequest, obj: Any = None) -> bool:

@@ -23,7 +23,7 @@ def join(request: PersonRequest, token: str) -> HttpResponse:
     """Say who invites to what; a POST of the invited person accepts."""
     invitation = _find(token)
     if invitation is None:
-        return _dead(request)
+        return redirect("keys:list") if _was_joined(request, token) else _dead(request)
     context = {"invitation": invitation, "token": token, "refusal": ""}
     if request.user.is_authenticated:
         context["is_invited"] = request.user.has_confirmed(invitation.email)
@@ -87,6 +87,14 @@ def _find(token: str) -> Invitation | None:
     )
     is_alive = found is not None and found.works(token) and found.organization.deleted_at is None
     return found if is_alive else None
+
+
+def _was_joined(request: PersonRequest, token: str) -> bool:
+    """Whether the person is a member by this very link: they clicked twice, or opened the mail again."""
+    if not request.user.is_authenticated:
+        return False
+    accepted = Invitation.objects.filter(token_digest=digest_of(token), accepted_by=request.user)
+    return accepted.filter(organization__in=[member.organization for member in request.memberships]).exists()
 
 
 def _dead(request: PersonRequest) -> HttpResponse:

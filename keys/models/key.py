@@ -13,7 +13,6 @@ from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization, User
-from dashboard import words
 from keys import ends, notices, tokens, vault
 from keys.models.billing import BillingType
 from keys.models.key_product import KeyProduct
@@ -21,6 +20,7 @@ from keys.models.key_record import KeyRecord
 from keys.models.product import Product
 from keys.models.secret import KeySecret
 from keys.refusals import DisabledByStaff, NotCopyable, NotInPlan, OutsidePolicy, Refusal, TooManyReveals
+from keys.room import make_room
 
 IN_USE = dt.timedelta(days=7)
 """A key that was used within this time is in use: deleting it asks for its name."""
@@ -97,7 +97,7 @@ class ApiKey(KeyRecord):
                 % {"plan": organization.get_plan_display()}
             )
         with transaction.atomic():
-            _make_room(organization)
+            make_room(organization)
             _check_end(expires_at, organization, made_at=at)
             key = cls.objects.create(
                 organization=organization,
@@ -282,7 +282,9 @@ class ApiKey(KeyRecord):
         """
         at = at or timezone.now()
         with transaction.atomic():
-            _make_room(self.organization)  # first, as in `create`: the organisation's lock comes before the key's
+            make_room(
+                self.organization, is_new=False
+            )  # first, as in `create`: the organisation's lock comes before the key's
             with self._locked(version, deleted_too=True):
                 if self.deleted_at is None:
                     raise Refusal(gettext("This key is not deleted."))
@@ -382,14 +384,6 @@ class ApiKey(KeyRecord):
 def _too_long() -> str:
     text = gettext("The old string can work for at most %(days)s days more.")
     return text % {"days": settings.GRACE_MAX_DAYS}
-
-
-def _make_room(organization: Organization) -> None:
-    """Lock the organisation, so that no other key is added meanwhile. Raises Refusal when it has as many as it can."""
-    organization.lock()
-    if organization.keys.kept().count() >= settings.KEYS_PER_ORGANIZATION:
-        most = words.number(settings.KEYS_PER_ORGANIZATION)
-        raise Refusal(gettext("An organisation can have %(most)s keys. Delete one first.") % {"most": most})
 
 
 def _check_end(expires_at: dt.datetime | None, organization: Organization, *, made_at: dt.datetime) -> None:

@@ -226,6 +226,19 @@ def test_who_is_made_inactive_does_not_come_back_by_an_invitation_sent_before(ca
     assert (event.actor, event.as_staff, event.organization) == (cast.sam, True, cast.northwind)
 
 
+def test_nobody_locks_themselves_out(cast, sam):
+    fields = sam.get(page_of(cast.sam)).fields(form_of(cast.sam))
+    assert not {"is_active", "is_staff", "is_superuser"} & set(fields)
+    assert sam.post(page_of(cast.sam), fields | {"first_name": "Samuel"}).status == 302
+    cast.sam.refresh_from_db()
+    assert (cast.sam.first_name, cast.sam.is_active, cast.sam.is_staff, cast.sam.is_superuser) == (
+        "Samuel",
+        True,
+        True,
+        True,
+    )
+
+
 def test_a_new_person_has_no_password(sam):
     sam.submit("/admin/accounts/user/add/", selector="#user_form", email="tess@latchkey.example", is_staff="on")
     tess = User.objects.get(email="tess@latchkey.example")

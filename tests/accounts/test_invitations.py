@@ -143,6 +143,18 @@ def test_who_has_an_account_signs_in_on_the_way_and_joins(cast, link):
     assert "You are a member of Northwind Routing now, as developer." in page
 
 
+def test_who_clicks_twice_or_opens_the_mail_again_is_led_on_and_nobody_else(cast, link, as_user):
+    grace = as_user(UserFactory(email=NEW))
+    fields = grace.get(link).fields("form.signin-form")
+    for _ in range(2):
+        assert grace.post(link, fields)["Location"] == "/keys/"
+    assert grace.get(link)["Location"] == "/keys/"
+    assert as_user(cast.mallory).get(link).status == stranger().get(link).status == 404
+    cast.northwind.memberships.get(user__email=NEW).remove(by=cast.ada)
+    assert grace.post(link, fields).status == 404
+    assert AuditEvent.objects.filter(verb="invitation.accepted").count() == 1
+
+
 def test_registering_for_an_address_that_has_an_account_leads_to_the_sign_in(cast, link):
     UserFactory(email=NEW)
     page = stranger().submit(f"{link}register/", password="another good one")

@@ -10,8 +10,9 @@ from django.utils import timezone
 
 from alerts import deliveries, tasks
 from alerts.evaluation import evaluate
-from alerts.models import Alert, AlertEvent, Delivery, Reading
+from alerts.models import TESTS_PER_HOUR, Alert, AlertEvent, Delivery, Reading
 from keys.models import GatewayNode
+from keys.refusals import Refusal
 from notices.models import Notice
 from tests.alerts.making import make_alert
 from tests.alerts.receiver import running
@@ -214,6 +215,18 @@ def test_a_webhook_that_nobody_takes_has_failed_after_six_attempts(cast):
     assert (delivery.state, delivery.attempts, delivery.status) == ("failed", 6, None)
     assert "internal" in delivery.error
     assert AlertEvent.objects.get().kind == "test"
+
+
+def test_an_organisation_tries_out_so_many_times_in_an_hour_also_with_alerts_that_it_deletes(cast):
+    for _ in range(TESTS_PER_HOUR):
+        alert = make_alert(cast.key, webhook_url="https://example.com/")
+        alert.try_out(by=cast.ada)
+        alert.discard(by=cast.ada)
+    alert = make_alert(cast.key)
+    with pytest.raises(Refusal, match="20 tests were sent in the last hour"):
+        alert.try_out(by=cast.ada)
+    make_alert(cast.other_key).try_out(by=cast.mallory)
+    assert not Delivery.objects.exists()
 
 
 def test_who_takes_no_webhook_delays_neither_mail_nor_those_of_other_customers(cast, monkeypatch):

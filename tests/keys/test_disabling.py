@@ -15,7 +15,7 @@ from django.utils import timezone
 from accounts.models import AuditEvent, KeyPolicy
 from keys.models import ApiKey, GatewayChange, KeySecret, Submission
 from keys.refusals import Refusal
-from tests.factories import KeyFactory, string_of
+from tests.factories import KeyFactory, products, string_of
 from tests.keys.test_life import gateways_word
 from tests.page import Browser
 
@@ -288,6 +288,21 @@ def test_a_full_organisation_brings_nothing_back(cast, ada, settings):
     page = ada.submit(at(cast.key, "undelete"))
     assert page.status == 422
     assert "Delete one first" in page
+
+
+def test_an_organisation_makes_so_many_keys_in_a_month_deleted_ones_included(cast, ada, settings):
+    settings.KEYS_PER_ORGANIZATION = 2
+    second = KeyFactory(organization=cast.northwind)
+    delete(second, cast.ada)
+    refused = ada.submit("/keys/create/", name="Third", products=[product.pk for product in products("search")])
+    assert (refused.status, "made 2 keys in the last 30 days" in refused) == (422, True)
+    assert ada.submit(at(second, "undelete")).status == 302
+    delete(second, cast.ada)
+    ApiKey.objects.filter(pk=cast.key.pk).update(created_at=timezone.now() - dt.timedelta(days=31))
+    assert ada.submit(
+        "/keys/create/", name="Third", products=[product.pk for product in products("search")]
+    ).status in {200, 302}
+    assert cast.northwind.keys.kept().filter(name="Third").exists()
 
 
 @pytest.mark.parametrize("action", ["disable", "enable", "undelete"])
