@@ -1,7 +1,7 @@
 """Members on the admin's page of an organisation: the verbs that their own page has change them here too."""
 
 from copy import copy
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 from django.contrib import admin
@@ -10,6 +10,7 @@ from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.translation import gettext as _
 
+from accounts.audited_admin import person
 from accounts.models import Membership, Role, User
 from keys.refusals import Refusal
 
@@ -46,9 +47,15 @@ class PersonForm(forms.ModelForm):
 class MembershipFormSet(forms.BaseInlineFormSet):
     """The members of an organisation, of whom one at least is an owner who can sign in; while it is suspended, an owner."""
 
+    by: User
+    """Who of the provider's people sends the form."""
+
     def clean(self) -> None:
-        """Refuse to leave an organisation without an owner."""
+        """Refuse to leave an organisation without an owner, and to give oneself a role: members copy keys, staff do not."""
         super().clean()
+        for form in self.forms:
+            if form not in self.deleted_forms and form.has_changed() and form.cleaned_data.get("user") == self.by:
+                raise ValidationError(_("Nobody makes themselves a member, or changes their own role."))
         members: list[Any] = self.forms
         kept = [form for form in members if form not in self.deleted_forms and form.cleaned_data.get("user")]
         owners = [form.cleaned_data["user"] for form in kept if form.role_to_be() == Role.OWNER]
@@ -66,6 +73,12 @@ class MembershipInline(admin.TabularInline):
     extra = 0
     autocomplete_fields = ("user",)
     readonly_fields = ("created_at",)
+
+    def get_formset(self, request: HttpRequest, obj: Any = None, **kwargs: Any) -> Any:
+        """Have the form know who sends it."""
+        made = cast(type[MembershipFormSet], super().get_formset(request, obj, **kwargs))
+        made.by = person(request)
+        return made
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Membership]:
         """Load the people with their memberships."""

@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy
 
 from accounts.forms import EMAIL_LENGTH, HELP
 from accounts.models import Membership, Organization, Role, User
-from dashboard.fields import NameField
+from dashboard.fields import NameField, refuse_address
 from keys.forms import ActionForm
 from keys.pasted import refuse_key
 
@@ -21,7 +21,7 @@ class NameForm(ActionForm):
     name = NameField(
         label=gettext_lazy("Name"),
         max_length=80,
-        validators=[refuse_key],
+        validators=[refuse_key, refuse_address],
         help_text=gettext_lazy("The company or project that the keys belong to."),
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )
@@ -107,6 +107,7 @@ class JoinForm(forms.Form):
         label=gettext_lazy("Name"),
         max_length=150,
         required=False,
+        validators=[refuse_key, refuse_address],
         widget=forms.TextInput(attrs={"autocomplete": "name"}),
     )
     password = forms.CharField(

@@ -1,5 +1,6 @@
 """Fields that forms of all rooms have."""
 
+import re
 from typing import Any
 
 from django import forms
@@ -26,6 +27,12 @@ class Renderer(TemplatesSetting):
     """Renders forms from our templates, every field as a `ShownField`."""
 
     bound_field_class = ShownField
+
+
+def refuse_address(name: str) -> None:
+    """Refuse a web address in a name that strangers read in invitations: it would be somebody's advertisement, sent by us."""
+    if re.search(r"://|\bwww\.", name, re.IGNORECASE):
+        raise ValidationError(gettext("A name has no web address in it."))
 
 
 def say_wrong_choices_without_them() -> None:

@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.utils.translation import gettext_lazy
 
 from accounts.models import Organization, User, check_time_zone
-from dashboard.fields import NameField
+from dashboard.fields import NameField, refuse_address
 from keys.models import ApiKey, Product
 from keys.pasted import refuse_key
 
@@ -20,7 +20,7 @@ class RegistrationForm(forms.Form):
     """What registering asks beyond address and password; allauth merges the two."""
 
     organization = NameField(
-        label=gettext_lazy("Organisation"), max_length=80, validators=[refuse_key],
+        label=gettext_lazy("Organisation"), max_length=80, validators=[refuse_key, refuse_address],
         help_text=gettext_lazy("The company or project that your keys belong to."),
         widget=forms.TextInput(attrs={"autocomplete": "organization"}),
     )  # fmt: skip

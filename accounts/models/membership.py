@@ -4,6 +4,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Self
 
+from django.conf import settings
 from django.db import models, transaction
 from django.utils import timezone
 from django.utils.translation import gettext as _
@@ -121,6 +122,7 @@ class Membership(models.Model):
             membership = cls.objects.create(organization=organization, user=user, role=role)
             membership._record("member.added", by, after={"role": role}, as_staff=True)
             membership._tell(saying(gettext_noop("The provider made you a member.")))
+            membership._tell_owners(gettext_noop("The provider made %(person)s a member of %(organization)s"))
         return membership
 
     def change_role(self, *, by: User, role: str, as_staff: bool = False) -> None:
@@ -140,6 +142,7 @@ class Membership(models.Model):
                 self._tell(
                     saying(gettext_noop("The provider changed it. It was %(old_role)s before."), old_role=before)
                 )
+                self._tell_owners(gettext_noop("The provider changed the role of %(person)s in %(organization)s"))
             else:
                 changed = gettext_noop("%(person)s changed it. It was %(old_role)s before.")
                 self._tell(saying(changed, person=by.label, old_role=before))
@@ -150,6 +153,8 @@ class Membership(models.Model):
             if not as_staff:
                 check_may_manage(self.organization.role_of(by), self.role)
             self._end("member.removed", by, as_staff=as_staff)
+            if as_staff:
+                self._tell_owners(gettext_noop("The provider removed %(person)s from %(organization)s"))
 
     def shut_out(self, *, by: User) -> None:
         """Withdraw what a person has sent whom the provider's people have made inactive: it would let them in again.
@@ -239,6 +244,18 @@ class Membership(models.Model):
         what = gettext_noop("Your role in %(organization)s is %(role)s now")
         context = {"what": saying(what, organization=str(self.organization), role=self.role), "details": details}
         outbox.post("organization.changed", organization=self.organization, people=[self.user], context=context)
+
+    def _tell_owners(self, what: str) -> None:
+        """Tell the other owners what the provider's people decided about a member: they did not."""
+        owners = User.objects.filter(memberships__in=self.organization.memberships.owners()).exclude(pk=self.user_id)
+        context = {
+            "what": saying(what, person=self.user.email, organization=str(self.organization)),
+            "details": saying(
+                gettext_noop("If nobody of you asked for that, contact %(support_email)s."),
+                support_email=settings.SUPPORT_EMAIL,
+            ),
+        }
+        outbox.post("organization.changed", organization=self.organization, people=owners, context=context)
 
     def _record(
         self,

@@ -36,7 +36,7 @@ UNDO = dt.timedelta(days=30)
 
 
 OWNED_MOST = 20
-"""How many organisations one person may own."""
+"""How many organisations one person may own, and create within a day."""
 
 
 def make_organization_id() -> str:
@@ -122,12 +122,17 @@ class Organization(SignInPolicy):
     def register(
         cls, *, name: str, owner: User, plan: str = Plan.FREEMIUM, time_zone: str = "UTC", at: dt.datetime | None = None
     ) -> Self:
-        """Make an organisation with its owner. Raises Refusal for who owns very many."""
+        """Make an organisation with its owner. Raises Refusal for who owns very many, or made as many within a day."""
         at = at or timezone.now()
         if owner.memberships.kept().filter(role=Role.OWNER).count() >= OWNED_MOST:
             raise Refusal(
                 _("You own %(number)d organisations. Delete one, or hand one over, to create another.")
                 % {"number": OWNED_MOST}
+            )
+        lately = {"verb": "organization.created", "at__gt": at - dt.timedelta(days=1)}
+        if owner.audit_events.filter(**lately).count() >= OWNED_MOST:
+            raise Refusal(
+                _("You created %(number)d organisations within a day. Try again tomorrow.") % {"number": OWNED_MOST}
             )
         with transaction.atomic():
             organization = cls(name=name, plan=plan, time_zone=time_zone, created_at=at)

@@ -1,11 +1,13 @@
 """Members in the admin: what the verbs of their own page do and refuse, they do and refuse here."""
 
 import pytest
+from django.core import mail
 
 from accounts.models import AuditEvent, Invitation, Membership, Role
 from notices.models import Notice
 from tests.accounts.test_admin import change, form_of, page_of
 from tests.factories import UserFactory, join
+from tests.jobs import run_jobs
 
 pytestmark = pytest.mark.django_db
 
@@ -44,6 +46,46 @@ def test_a_role_changes_as_by_the_page_of_members(cast, sam):
     told = Notice.objects.get(person=cast.vera)
     assert told.context["details"]["text"] == "The provider changed it. It was %(old_role)s before."
     assert cast.sam.email not in str(told.context)
+
+
+def test_owners_are_told_what_the_provider_decided_about_members(cast, sam):
+    nora = UserFactory(email="nora@northwind.example")
+    number = int(form_for(cast, sam)["memberships-TOTAL_FORMS"])
+    added = {
+        "memberships-TOTAL_FORMS": str(number + 1),
+        f"memberships-{number}-user": nora.pk,
+        f"memberships-{number}-role": "developer",
+        f"memberships-{number}-organization": cast.northwind.pk,
+    }
+    assert change(sam, cast.northwind, **added).status == 302
+    change(sam, cast.northwind, **{f"{row_of(cast, sam, nora)}-role": "admin"})
+    change(sam, cast.northwind, **{f"{row_of(cast, sam, nora)}-DELETE": "on"})
+    run_jobs()
+    assert [message.subject for message in mail.outbox if message.to == [cast.ada.email]] == [
+        "The provider made nora@northwind.example a member of Northwind Routing",
+        "The provider changed the role of nora@northwind.example in Northwind Routing",
+        "The provider removed nora@northwind.example from Northwind Routing",
+    ]
+    assert not any(cast.sam.email in message.body for message in mail.outbox)
+    assert {address for message in mail.outbox for address in message.to} == {cast.ada.email, nora.email}
+
+
+def test_staff_make_themselves_no_member_of_a_customer(cast, sam):
+    number = int(form_for(cast, sam)["memberships-TOTAL_FORMS"])
+    added = {
+        "memberships-TOTAL_FORMS": str(number + 1),
+        f"memberships-{number}-user": cast.sam.pk,
+        f"memberships-{number}-role": "viewer",
+        f"memberships-{number}-organization": cast.northwind.pk,
+    }
+    page = change(sam, cast.northwind, **added)
+    assert (page.status, "Nobody makes themselves a member" in page) == (200, True)
+    join(cast.northwind, cast.sam, Role.VIEWER)
+    row = row_of(cast, sam, cast.sam)
+    assert "changes their own role" in change(sam, cast.northwind, **{f"{row}-role": "owner"})
+    assert roles(cast)[cast.sam.email] == Role.VIEWER
+    assert change(sam, cast.northwind, **{f"{row}-DELETE": "on"}).status == 302
+    assert cast.sam.email not in roles(cast)
 
 
 @pytest.mark.parametrize("how", ["role", "DELETE"])

@@ -126,10 +126,17 @@ def test_a_weak_password_makes_no_account(cast, link, password):
     assert not User.objects.filter(email=NEW).exists()
 
 
-def test_a_name_that_cannot_be_read_makes_no_account(cast, link):
-    page = stranger().submit(f"{link}register/", first_name="Grace \u202eadA", password=PASSWORD)
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("Grace \u202eadA", "The name has characters that cannot be shown."),
+        ("Grace http://x.example", "A name has no web address in it."),
+    ],
+)
+def test_a_name_that_cannot_be_read_or_advertises_makes_no_account(cast, link, name, said):
+    page = stranger().submit(f"{link}register/", first_name=name, password=PASSWORD)
     assert page.status == 422
-    assert "The name has characters that cannot be shown." in page
+    assert said in page
     assert not User.objects.filter(email=NEW).exists()
 
 

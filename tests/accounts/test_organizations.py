@@ -4,6 +4,7 @@ import datetime as dt
 import threading
 
 import pytest
+import time_machine
 from django.core import mail
 from django.core.management import call_command
 from django.db import IntegrityError, connection, transaction
@@ -49,7 +50,17 @@ def test_nobody_owns_very_many(cast, ada):
     assert "You own 20 organisations." in page
 
 
-@pytest.mark.parametrize("name", ["", "x" * 81, "a\u202eb"])
+def test_nobody_creates_very_many_by_deleting_them_again(cast, ada):
+    for number in range(19):
+        Organization.register(name=f"Number {number}", owner=cast.ada).mark_deleted(by=cast.ada)
+    page = ada.submit("/organizations/create/", name="One too many")
+    assert page.status == 422
+    assert "You created 20 organisations within a day." in page
+    with time_machine.travel(timezone.now() + dt.timedelta(days=1, seconds=1)):
+        assert Organization.register(name="Next day", owner=cast.ada).pk
+
+
+@pytest.mark.parametrize("name", ["", "x" * 81, "a\u202eb", "Win at https://x.example", "WWW.x.example"])
 def test_a_name_that_cannot_be_is_refused_at_its_field(cast, ada, name):
     page = ada.submit(url(cast.northwind, "rename/"), name=name)
     assert page.status == 422
