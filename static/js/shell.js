@@ -50,6 +50,15 @@
     }
   });
 
+  // A second click on the form of a page of its own would take the place of the answer, which may show a key once.
+  document.addEventListener("submit", (event) => {
+    const form = event.target;
+    if (event.defaultPrevented || form.getAttribute("method") !== "post") return;
+    if ("sent" in form.dataset) event.preventDefault();
+    form.dataset.sent = "";
+    setTimeout(() => delete form.dataset.sent, 3000);
+  });
+
   document.body.addEventListener("theme", (event) => {
     document.documentElement.dataset.theme = event.detail.value;
   });

@@ -66,3 +66,15 @@ def test_dark_is_put_on_without_a_reload_and_there_from_the_first_paint(tab, ada
     assert page.locator("html").get_attribute("data-theme") == "dark"
     page.wait_for_load_state()
     assert page.evaluate(ground) == dark
+
+
+def test_clicking_again_and_again_sends_a_form_once_and_a_click_after_the_answer_again(tab, ada):
+    page, sent = tab(ada, "/notices/choices/"), []
+    page.on("request", lambda request: sent.append(request.url) if request.method == "POST" else None)
+    save = page.get_by_role("button", name="Save")
+    save.evaluate("button => { for (const wait of [0, 5, 10, 15, 20]) setTimeout(() => button.click(), wait) }")
+    expect(page.get_by_text("Your choices are kept.")).to_be_visible()
+    assert len(sent) == 1
+    save.click()
+    page.wait_for_load_state()
+    assert len(sent) == 2
