@@ -18,7 +18,7 @@ from django.utils.translation import gettext_lazy
 from accounts import security_events
 from accounts.models import User
 from accounts.requests import PersonRequest
-from accounts.signin import devices
+from accounts.signin import devices, recent
 from dashboard import languages
 from keys.queries import first_key_of
 from notices import dress
@@ -116,7 +116,9 @@ class AccountAdapter(DefaultAccountAdapter):
         methods: list[dict[str, Any]] = super().get_reauthentication_methods(user)
         if not methods and SocialAccount.objects.filter(user_id=user.pk).exists():
             words = _("Use the sign-in of %(provider)s") % {"provider": settings.OIDC_NAME}
-            methods = [{"id": "single_sign_on", "description": words, "url": resolve_url("confirm_by_single_sign_on")}]
+            methods = [
+                {"id": recent.AT_PROVIDER, "description": words, "url": resolve_url("confirm_by_single_sign_on")}
+            ]
         return methods
 
 

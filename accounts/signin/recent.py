@@ -3,7 +3,7 @@
 import functools
 import time
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 from urllib.parse import urlencode, urlsplit, urlunsplit
 
 from allauth.account.adapter import get_adapter
@@ -12,18 +12,21 @@ from allauth.core.exceptions import ReauthenticationRequired
 from allauth.mfa.models import Authenticator
 from django.conf import settings
 from django.http import HttpRequest, HttpResponse, HttpResponseRedirect, JsonResponse
-from django.shortcuts import resolve_url
+from django.shortcuts import render, resolve_url
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.utils.translation import gettext as _
 
 from accounts.models import Sensitive, User
 from accounts.requests import MemberRequest, PersonRequest
+from dashboard import htmx
 from keys import pasted
 
 View = Callable[..., HttpResponse]
 
 
-_AT_PROVIDER: Final = "signed_in_at_provider"
+AT_PROVIDER: Final = "single_sign_on"
+"""The way to confirm of who has neither password nor factor here."""
+_SAID_BY_PROVIDER: Final = "signed_in_at_provider"
 
 
 def is_recent(request: PersonRequest) -> bool:
@@ -43,12 +46,12 @@ def is_recent(request: PersonRequest) -> bool:
 def note_provider_sign_in(request: HttpRequest, uid: str, auth_time: object) -> None:
     """Keep in the session when the provider asked its person, in seconds since 1970; without a sound time, that it said none."""
     at = 0.0 if isinstance(auth_time, bool) or not isinstance(auth_time, int | float) else min(auth_time, time.time())
-    request.session[_AT_PROVIDER] = {"uid": uid, "at": at}
+    request.session[_SAID_BY_PROVIDER] = {"uid": uid, "at": at}
 
 
 def is_recent_at_provider(request: HttpRequest, uid: str) -> bool:
     """Whether the provider said, last of all in this session, that it asked this person of its within the time of the settings."""
-    noted = request.session.get(_AT_PROVIDER, {})
+    noted = request.session.get(_SAID_BY_PROVIDER, {})
     return noted.get("uid") == uid and _is_recent(noted["at"])
 
 
@@ -88,13 +91,18 @@ def asks_again(action: Sensitive) -> Callable[[View], View]:
 def confirm(request: PersonRequest, *, back: str) -> HttpResponse:
     """Lead to the page that asks again; a script that asked for JSON is told its address.
 
-    Who has nothing to confirm with is left the mail that sets a password.
+    Who has nothing to confirm with is left the mail that sets a password. Who sent a form and confirms at a provider follows a
+    link there: browsers hold `form-action` of the content security policy against redirects too, and would stay where they are.
     """
     methods = get_adapter(request).get_reauthentication_methods(request.user)
     page = methods[0]["url"] if methods else resolve_url("account_reset_password")
     address = f"{page}?{urlencode({'next': back})}"
     if "application/json" in request.headers.get("Accept", ""):
         return JsonResponse({"detail": _("Confirm that it is you first."), "confirm": address}, status=403)
+    is_elsewhere = bool(methods) and methods[0]["id"] == AT_PROVIDER
+    if is_elsewhere and request.method == "POST" and not htmx.wants_fragment(cast(htmx.HtmxRequest, request)):
+        context = {"address": address, "company": settings.OIDC_NAME}
+        return render(request, "account/confirm_at_company.html", context, status=403)
     return HttpResponseRedirect(address)
 
 
