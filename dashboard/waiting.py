@@ -73,6 +73,9 @@ class InTurn:
         except BaseException:
             turn.close()
             raise
+        if environ["REQUEST_METHOD"] == "HEAD":  # nobody reads what would be made
+            _end(answer, turn)
+            return []
         if answer.streaming:
             return Streamed(answer, turn)
         try:

@@ -51,7 +51,7 @@ def switch(request: MemberRequest, organization_id: str) -> HttpResponse:
 
 def settings_page(request: MemberRequest, organization_id: str) -> HttpResponse:
     """Show what the organisation is, and what its people may do with it."""
-    is_alone = request.organization.memberships.count() == 1
+    is_alone = request.organization.memberships.filter(user__is_active=True).count() == 1
     return render(request, "accounts/settings.html", {"tab": "organization", "is_alone": is_alone})
 
 

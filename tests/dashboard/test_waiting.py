@@ -40,9 +40,9 @@ class Dashboard:
         response = self.answer(path)
         return response.status, response.read()
 
-    def answer(self, path: str) -> HTTPResponse:
+    def answer(self, path: str, method: str = "GET") -> HTTPResponse:
         asking = self.connect()
-        asking.request("GET", path, headers={"Cookie": self.cookie})
+        asking.request(method, path, headers={"Cookie": self.cookie})
         return asking.getresponse()
 
     def is_ready(self) -> bool:
@@ -106,6 +106,7 @@ def test_files_leave_pages_a_turn_and_who_waits_too_long_is_asked_to_come_again(
     with psycopg.connect(database_url()) as other, ThreadPoolExecutor(3 * TURNS) as people:
         other.execute("LOCK TABLE usage_day IN ACCESS EXCLUSIVE MODE")
         asked = time.monotonic()
+        assert dashboard.answer(path, "HEAD").status == 200, "no file is made for who wants none"
         asking = [people.submit(dashboard.answer, path) for _ in range(2 * TURNS)]
         wait_until(lambda: transactions_under_way() > 1, what="a file is being made")
         time.sleep(0.5)
