@@ -19,7 +19,7 @@ from allauth.socialaccount.providers.oauth2.views import OAuth2CallbackView, OAu
 from allauth.socialaccount.providers.openid_connect.views import OpenIDConnectOAuth2Adapter
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import render
+from django.shortcuts import redirect, render
 from requests import RequestException
 
 from accounts.models import User
@@ -102,8 +102,8 @@ def callback(request: HttpRequest, provider_id: str) -> HttpResponse:
 
 
 def confirm(request: PersonRequest) -> HttpResponse:
-    """Have the provider ask its person again, who has neither password nor second factor here."""
-    return _answer(_ask_again, request)
+    """Have the provider ask its person again, who has neither password nor second factor here; without one there is nobody to ask."""
+    return _answer(_ask_again, request) if provider_name() else redirect("security")
 
 
 def _ask_again(request: HttpRequest) -> HttpResponse:

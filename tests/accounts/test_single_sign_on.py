@@ -61,7 +61,8 @@ def way_of(page: Page) -> str:
     return page.one("main a.button").get("href")
 
 
-def test_it_is_off_by_default():
+def test_it_is_off_by_default(ada):
+    assert ada.get(CONFIRM)["Location"] == "/accounts/security/"
     browser = stranger()
     assert "Sign in with" not in browser.get("/accounts/login/").texts("main .signin-others > a")
     assert browser.get(LOGIN).status == browser.get(CALLBACK, code="x").status == 404
