@@ -145,7 +145,7 @@ def test_states_narrow_the_list_and_are_counted(cast, ada, state, names):
     states(cast)
     page = ada.get("/keys/", state=state)
     assert page.texts(".key-name h2") == names
-    assert page.texts("#states a") == ["All 7", "In use 1", "Needs attention 3", "Disabled 1", "Unused 2"]
+    assert page.texts("#states a") == ["All 7", "Healthy 1", "Needs attention 3", "Disabled 1", "Unused 2"]
 
 
 def test_a_disabled_key_says_what_to_do_quoting_its_id(cast, ada):
