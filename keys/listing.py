@@ -13,6 +13,7 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Organization
 from dashboard.statements import Statement
 from dashboard.words import Words
+from keys import domains
 from keys.models import ApiKey, BillingType
 from keys.queries import NO_TRAFFIC, PAGE_SIZE, STATE, narrow, state_with, traffic_of
 
@@ -62,7 +63,7 @@ class KeyRow:
     def domain_words(self) -> str:
         """The first few domains, and how many more there are."""
         more = len(self.domains) - SHOWN_DOMAINS
-        return ", ".join(self.domains[:SHOWN_DOMAINS]) + (f" +{more}" if more > 0 else "")
+        return ", ".join(map(domains.readable, self.domains[:SHOWN_DOMAINS])) + (f" +{more}" if more > 0 else "")
 
     @property
     def is_for_any_domain(self) -> bool:

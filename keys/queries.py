@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Organization, User
 from dashboard import public_ids
-from keys import ends
+from keys import domains, ends
 from keys.models import ApiKey, KeyProduct, KeySecret, Product, QpsRequest
 from keys.models.key import UNDELETE
 
@@ -108,6 +108,8 @@ def narrow(keys: QuerySet[ApiKey], query: str, product: str) -> QuerySet[ApiKey]
     hint = query.replace("...", "…")
     domain = Func(F("allowed_domains"), Value(" "), function="array_to_string", output_field=TextField())
     wanted = Q(name__icontains=query) | Q(domains_text__icontains=query)
+    if not query.isascii() and (name := domains.encoded(query)):
+        wanted |= Q(domains_text__icontains=name)
     wanted |= Q(Exists(KeySecret.objects.filter(key=OuterRef("pk"), hint__contains=hint)))
     if public_id := public_ids.normalise(query, "key"):
         wanted |= Q(public_id=public_id)
