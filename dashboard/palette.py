@@ -55,6 +55,7 @@ PLACES = (
     Place(_("Invite a member"), "accounts:invite", "user", pgettext_lazy("also typed for it", "add people"), is_action=True, is_of_organization=True),
     Place(_("Rename the organisation"), "accounts:rename", "edit", is_action=True, is_of_organization=True),
     Place(_("Create an organisation"), "accounts:create", "plus", pgettext_lazy("also typed for it", "new customer"), is_action=True),
+    Place(_("Change your name"), "own_name", "edit", pgettext_lazy("also typed for it", "rename account profile"), is_action=True),
     Place(_("Change your password"), "account_change_password", "lock", pgettext_lazy("also typed for it", "security account"), is_action=True),
     Place(_("Keyboard shortcuts"), "shortcuts", "info", pgettext_lazy("also typed for it", "keys help"), "?", is_action=True),
     Place(_("Sign out"), "account_logout", "out", pgettext_lazy("also typed for it", "log out leave"), is_action=True),
