@@ -50,7 +50,7 @@ FROM (
     SELECT used.key_id, requests, over_qps, errors, peak >= coalesce(qps_limit, default_qps) * {NEAR} AS is_near FROM (
         SELECT key_id, product_id, sum(requests) AS requests, sum(over_qps) AS over_qps,
                sum(errors_4xx + errors_5xx) AS errors, max(peak_qps) AS peak
-        FROM usage_hour WHERE hour > statement_timestamp() - interval '24 hours' AND key_id = ANY(ARRAY(
+        FROM usage_hour AS counted WHERE counted.WHICH AND hour > statement_timestamp() - interval '24 hours' AND key_id = ANY(ARRAY(
             SELECT day.key_id FROM usage_day AS day
             LEFT JOIN keys_keyproduct AS held ON held.key_id = day.key_id AND held.product_id = day.product_id
             LEFT JOIN keys_product AS product ON product.id = held.product_id
