@@ -9,7 +9,7 @@ class AccountsConfig(AppConfig):
     """Customers, their people and what these may do."""
 
     name = "accounts"
-    verbose_name = gettext_lazy("Accounts")
+    verbose_name = gettext_lazy("People and organisations")
 
     def ready(self) -> None:
         """Have the role matrix checked with the project, the audit log listen to allauth, and notices know our words."""

@@ -27,6 +27,18 @@ class NameForm(ActionForm):
     )
 
 
+class OwnNameForm(ActionForm):
+    """The name of a person, as they write it."""
+
+    name = NameField(
+        label=gettext_lazy("Name"),
+        max_length=150,
+        validators=[refuse_key],
+        help_text=gettext_lazy("Members of your organisations see it, also beside what you did."),
+        widget=forms.TextInput(attrs={"autocomplete": "name"}),
+    )
+
+
 class DeleteForm(ActionForm):
     """The name of the organisation once more."""
 

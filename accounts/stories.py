@@ -127,6 +127,7 @@ SENTENCES: dict[str, Tale] = {
     "organization.suspended": ("ban", gettext_noop("suspended {it}"), "{after[reason]}"),
     "passkey.added": ("passkey", gettext_noop("added the passkey “{after[name]}”"), ""),
     "passkey.removed": ("passkey", gettext_noop("removed the passkey “{before[name]}”"), ""),
+    "name.changed": ("edit", gettext_noop("changed the name that others see"), "{before[name]} → {after[name]}"),
     "password.changed": ("lock", gettext_noop("changed the password"), ""),
     "recovery_code.used": (
         "shield",

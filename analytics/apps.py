@@ -5,7 +5,14 @@ from django.utils.translation import gettext_lazy
 
 
 class AnalyticsConfig(AppConfig):
-    """Nothing happens at start."""
+    """Keys learn what their requests say of them."""
 
     name = "analytics"
     verbose_name = gettext_lazy("Analytics")
+
+    def ready(self) -> None:
+        """Have the state of a key tell of its traffic, wherever it is shown, counted or looked for."""
+        from analytics.key_states import TRAFFIC
+        from keys import queries
+
+        queries.read_traffic_with(TRAFFIC)

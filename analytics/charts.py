@@ -5,7 +5,7 @@ wide, pixels high), words stand outside it at percentages and do not stretch.
 """
 
 import datetime as dt
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache, partial
 from zoneinfo import ZoneInfo
@@ -23,6 +23,9 @@ GAP = 0.8
 
 SERIES = 5
 """So many products have a series of their own, the rest is one."""
+
+MONTHS_FROM = 93
+"""Above so many days the axis names months."""
 
 SKETCH_PINS, SKETCH_HEIGHT, PIN_STEP, PIN_WIDTH = 28, 28, 5, 4
 SKETCH_TENTHS = SKETCH_HEIGHT * 10
@@ -230,7 +233,7 @@ def _runs(values: Sequence[int | None]) -> Iterable[tuple[int, list[int]]]:
 
 
 def ticks(buckets: Sequence[Bucket], *, step: Step, zone: ZoneInfo) -> tuple[Tick, ...]:
-    """Name up to eight places of the time axis: hours within two days, else dates at their midnights."""
+    """Name places of the time axis: hours within two days, up to eight dates at their midnights, or months."""
     starts = {bucket.start: index for index, bucket in enumerate(buckets)}
     if step in ("minute", "five_minutes"):
         span = (buckets[-1].end - buckets[0].start) / MINUTE
@@ -244,11 +247,37 @@ def ticks(buckets: Sequence[Bucket], *, step: Step, zone: ZoneInfo) -> tuple[Tic
     else:
         first, last = (buckets[end].start.astimezone(zone).date() for end in (0, -1))
         dates = [first + number * DAY for number in range((last - first).days + 1)]
+        if len(dates) > MONTHS_FROM:
+            return _month_ticks(dates, starts, len(buckets), zone)
         every = -(-len(dates) // 8)
         placed = [(starts.get(day_start(date, zone), 0), date) for date in dates[::every]]
         marks = [(index, *_date_label(date, has_weekday=every < 7)) for index, date in placed]
+    return _placed(marks, len(buckets))
+
+
+def _month_ticks(
+    dates: Sequence[dt.date], starts: Mapping[dt.datetime, int], columns: int, zone: ZoneInfo
+) -> tuple[Tick, ...]:
+    """Name the first days of months, every second or more where there are many; January with its year."""
+    firsts = [date for date in dates if date.day == 1]
+    every = -(-len(firsts) // 13)
+    return _placed(
+        [
+            (
+                starts[day_start(date, zone)],
+                words.date(date, words.SHORT_MONTH),
+                f" {date:%Y}" if date.month == 1 else "",
+            )
+            for date in firsts
+            if date.month % every == 1 % every
+        ],
+        columns,
+    )
+
+
+def _placed(marks: Iterable[tuple[int, str, str]], columns: int) -> tuple[Tick, ...]:
     return tuple(
-        Tick(f"{index / len(buckets) * 100:.3f}%", label, tail, is_roomy=bool(number % 2))
+        Tick(f"{index / columns * 100:.3f}%", label, tail, is_roomy=bool(number % 2))
         for number, (index, label, tail) in enumerate(marks)
     )
 

@@ -6,10 +6,11 @@ needs somebody sooner than the other. What has an end in sight says so beside it
 
 from dataclasses import dataclass
 
-from django.utils.translation import gettext, pgettext_lazy
+from django.utils.translation import gettext
 from django.utils.translation import gettext_lazy as _
 
 from dashboard import words
+from dashboard.templatetags.ui import STATE_WORDS
 from dashboard.words import Words
 from keys.queries import EXPIRES_SOON, UNUSED_AFTER
 
@@ -22,18 +23,6 @@ BREACHING_SHARE, BREACHING_LEAST = 0.001, 10
 NEAR = 0.8
 """From this part of its limit on, a peak is near it."""
 
-WORDS = {
-    "healthy": pgettext_lazy("state", "Healthy"),
-    "unused": pgettext_lazy("state", "Unused"),
-    "limit": pgettext_lazy("state", "Near its limit"),
-    "breaching": pgettext_lazy("state", "Breaching"),
-    "failing": pgettext_lazy("state", "Failing"),
-    "grace": pgettext_lazy("state", "In grace"),
-    "expiring": pgettext_lazy("state", "Expires soon"),
-    "expired": pgettext_lazy("state", "Expired"),
-    "disabled": pgettext_lazy("state", "Disabled"),
-    "suspended": pgettext_lazy("state", "Suspended"),
-}
 REFUSED = {
     "disabled": _("It is disabled: every request is refused."),
     "expired": _("Its end date has passed: every request is refused."),
@@ -48,6 +37,32 @@ ENDING = {
     "grace": _("Its old string still works beside the new one."),
     "expiring": _("It stops working within %(days)s days."),
 }
+
+_MUCH = "sum({part}) >= {least} AND sum({part}) >= sum(requests) * {share}"
+_FAILS = _MUCH.format(part="errors", least=FAILING_LEAST, share=FAILING_SHARE)
+_BREACHES = _MUCH.format(part="over_qps", least=BREACHING_LEAST, share=BREACHING_SHARE)
+
+# The rules of `of_traffic` for many keys, for `keys.queries.read_traffic_with`. Hours are read of those keys alone of which the days
+# that hold them say that it can be; which of two products is nearer to its limit makes no difference to the word.
+TRAFFIC = f"""
+SELECT key_id, CASE WHEN {_FAILS} THEN 'failing' WHEN {_BREACHES} THEN 'breaching' WHEN bool_or(is_near) THEN 'limit' END AS state
+FROM (
+    SELECT used.key_id, requests, over_qps, errors, peak >= coalesce(qps_limit, default_qps) * {NEAR} AS is_near FROM (
+        SELECT key_id, product_id, sum(requests) AS requests, sum(over_qps) AS over_qps,
+               sum(errors_4xx + errors_5xx) AS errors, max(peak_qps) AS peak
+        FROM usage_hour AS counted WHERE counted.WHICH AND hour > statement_timestamp() - interval '24 hours' AND key_id = ANY(ARRAY(
+            SELECT day.key_id FROM usage_day AS day
+            LEFT JOIN keys_keyproduct AS held ON held.key_id = day.key_id AND held.product_id = day.product_id
+            LEFT JOIN keys_product AS product ON product.id = held.product_id
+            WHERE day.WHICH AND date >= (statement_timestamp() AT TIME ZONE 'UTC' - interval '36 hours')::date
+            GROUP BY day.key_id HAVING sum(errors_4xx + errors_5xx) >= {FAILING_LEAST} OR sum(over_qps) >= {BREACHING_LEAST}
+                OR bool_or(peak_qps >= coalesce(qps_limit, default_qps) * {NEAR})
+        )) GROUP BY key_id, product_id
+    ) AS used
+    LEFT JOIN keys_keyproduct AS held ON held.key_id = used.key_id AND held.product_id = used.product_id
+    LEFT JOIN keys_product AS product ON product.id = held.product_id
+) AS day GROUP BY key_id
+"""  # noqa: S608 - numbers of ours
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,4 +136,4 @@ def is_much(part: int, whole: int, *, share: float, least: int) -> bool:
 
 
 def _state(name: str, reason: Words) -> KeyState:
-    return KeyState(name, str(WORDS[name]), str(reason))
+    return KeyState(name, str(STATE_WORDS[name]), str(reason))

@@ -32,11 +32,15 @@ class Mark:
 
 @dataclass(frozen=True, slots=True)
 class Flag:
-    """One flag at `x`, for the marks that fall on it. `word` is empty where it would run into the next flag."""
+    """One flag at `x`, for the marks that fall on it. `word` is empty where it would run into the next flag.
+
+    Near the end of the axis the word stands before the flag: `is_turned`.
+    """
 
     x: str
     word: str
     marks: tuple[Mark, ...]
+    is_turned: bool = False
 
     @property
     def url(self) -> str:
@@ -77,10 +81,16 @@ def flags(marks: Iterable[Mark], buckets: Sequence[Bucket]) -> tuple[Flag, ...]:
         else:
             placed.append((place, [mark]))
     ends = [place for place, _ in placed[1:]] + [1.0]
-    return tuple(
+    drawn = [
         Flag(_percent(place), _word(found) if end - place >= ROOM else "", tuple(found))
         for (place, found), end in zip(placed, ends, strict=False)
-    )
+    ]
+    if placed and not drawn[-1].word:
+        place, found = placed[-1]
+        taken = placed[-2][0] + (ROOM if drawn[-2].word else NEAR) if len(placed) > 1 else 0.0
+        if place - taken >= ROOM:
+            drawn[-1] = Flag(_percent(place), _word(found), tuple(found), is_turned=True)
+    return tuple(drawn)
 
 
 def bands(spans: Iterable[Span], buckets: Sequence[Bucket]) -> tuple[Band, ...]:

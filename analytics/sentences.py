@@ -16,12 +16,16 @@ from dashboard.words import Words
 
 @dataclass(frozen=True, slots=True)
 class Change:
-    """How a figure differs from the period before. `words` stand beside the arrow; `tone` is good, bad or empty."""
+    """How a figure differs from the period before. `words` stand beside the arrow, before what it was; `tone` is good, bad or empty."""
 
     direction: str
     words: str
     before: int
     tone: str
+
+
+MANIFOLD: Final = 10
+"""From so many times the figure before on, a rise is told by both figures."""
 
 
 def change(now: int, before: int, *, is_good_to_fall: bool | None) -> Change:
@@ -32,16 +36,20 @@ def change(now: int, before: int, *, is_good_to_fall: bool | None) -> Change:
     if now == before:
         return Change("same", gettext("unchanged"), before, "")
     rises = now > before
+    text = "" if is_manifold(now, before) else percentage(now, before)
     tone = "" if is_good_to_fall is None else ("bad" if rises == is_good_to_fall else "good")
-    return Change("up" if rises else "fall", percentage(now, before), before, tone)
+    return Change("up" if rises else "fall", text, before, tone)
+
+
+def is_manifold(now: int, before: int) -> bool:
+    """Whether a figure is so many times the one before that both say more than the per cent between them."""
+    return now >= before * MANIFOLD
 
 
 def percentage(now: int, before: int) -> str:
-    """`12.4 %`; above a thousand without decimals; more than nothing is never 0.0 %."""
+    """`12.4 %`; more than nothing is never 0.0 %."""
     value = abs(now - before) / before * 100
-    if value < 0.05:
-        return f"< {words.percent(0.1, 1)}"
-    return words.percent(value) if value >= 1000 else words.percent(value, 1)
+    return words.percent(value, 1) if value >= 0.05 else f"< {words.percent(0.1, 1)}"
 
 
 def lead(filters: Filters, totals: Counts, before: Counts, failures: list[Failure], worst: dt.date | None) -> str:
@@ -104,8 +112,10 @@ def _trend(what: str, now: int, before: int) -> str:
         return gettext("There were no %(what)s in the period before.") % {"what": inside}
     if now == before:
         return gettext("%(what)s are the same as in the period before.") % {"what": subject}
-    text = gettext("%(what)s rose by %(share)s.") if now > before else gettext("%(what)s fell by %(share)s.")
-    return text % {"what": subject, "share": percentage(now, before)}
+    told = {"what": subject, "share": percentage(now, before), "before": words.number(before), "now": words.number(now)}
+    if is_manifold(now, before):
+        return gettext("%(what)s rose from %(before)s to %(now)s.") % told
+    return (gettext("%(what)s rose by %(share)s.") if now > before else gettext("%(what)s fell by %(share)s.")) % told
 
 
 def _breached(totals: Counts) -> str:

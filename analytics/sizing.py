@@ -25,6 +25,7 @@ from analytics.peaks import Peaks
 from dashboard import words
 from keys.models import ApiKey, KeyProduct, Product
 from keys.models.qps_request import MAX_QPS
+from keys.queries import Limit
 
 HEADROOM: Final = 0.3
 RAIL: Final = 1.2
@@ -147,6 +148,13 @@ def fits_of(key: ApiKey) -> list[Fit]:
     return _fits(key.key_products.select_related("product"), {key.pk: key})
 
 
+def days_of(key: ApiKey, limits: Iterable[Limit]) -> list[tuple[Limit, Fit]]:
+    """Return limits of a key with how they fit by what dates know of its peaks. One query, however much traffic."""
+    rows = list(limits)
+    read = peaks.days_of((key.pk, row.product.pk) for row in rows)
+    return [(row, _fit(key, row.product, row.qps, *read[key.pk, row.product.pk])) for row in rows]
+
+
 def fit_of(key: ApiKey, product: Product) -> Fit | None:
     """Return how the limit of one product fits; None where it is not assigned to the key."""
     return next(iter(_fits(key.key_products.filter(product=product).select_related("product"), {key.pk: key})), None)
@@ -165,7 +173,9 @@ def used_limits(organization: Organization, number: int) -> tuple[list[Fit], boo
     rows = KeyProduct.objects.select_related("product", "key").in_bulk(ids[:PAGE_SIZE])
     shown = [rows[pk] for pk in ids[:PAGE_SIZE] if pk in rows]
     read = peaks.days_of((row.key_id, row.product_id) for row in shown)
-    return [_fit(row, row.key, *read[row.key_id, row.product_id]) for row in shown], len(ids) > PAGE_SIZE
+    return [_fit(row.key, row.product, row.limit, *read[row.key_id, row.product_id]) for row in shown], len(
+        ids
+    ) > PAGE_SIZE
 
 
 def draw(days: Sequence[int], limit: int, advice: int) -> Drawing:
@@ -183,14 +193,14 @@ def _fits(assigned: Iterable[KeyProduct], keys: dict[int, ApiKey]) -> list[Fit]:
     pairs = [(row.key_id, row.product_id) for row in rows]
     measured, days = peaks.peaks_of(pairs), peaks.days_of(pairs)
     return [
-        _fit(row, keys[row.key_id], days[pair][0], measured.get(pair)) for row, pair in zip(rows, pairs, strict=True)
+        _fit(keys[row.key_id], row.product, row.limit, days[pair][0], measured.get(pair))
+        for row, pair in zip(rows, pairs, strict=True)
     ]
 
 
-def _fit(assigned: KeyProduct, key: ApiKey, days: Sequence[int], measured: Peaks | None) -> Fit:
+def _fit(key: ApiKey, product: Product, limit: int, days: Sequence[int], measured: Peaks | None) -> Fit:
     value = recommend(measured)
-    drawing = draw(days, assigned.limit, assigned.limit if value is None else value)
-    return Fit(key, assigned.product, assigned.limit, measured, value, drawing)
+    return Fit(key, product, limit, measured, value, draw(days, limit, limit if value is None else value))
 
 
 def _percent(count: int, requests: int) -> str:

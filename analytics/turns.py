@@ -10,7 +10,7 @@ from django.utils.translation import gettext_lazy as _
 from analytics.filters import Filters, View
 from analytics.queries import Counts
 from analytics.ranges import DAY, Bucket
-from analytics.sentences import SUBJECTS, percentage
+from analytics.sentences import SUBJECTS, is_manifold, percentage
 from dashboard import words
 from dashboard.words import Words
 
@@ -131,7 +131,10 @@ def sentence(filters: Filters, found: Turn | None) -> str:
         "date": words.date(found.date, words.WEEKDAY),
         "than": gettext("the day before") if is_next else gettext("the %(weekday)s before") % {"weekday": day},
     }
-    if found.now > found.before:
+    if is_manifold(found.now, found.before):
+        told |= {"before": words.number(found.before), "now": words.number(found.now)}
+        text = gettext("%(what)s rose from %(before)s to %(now)s on %(date)s against %(than)s") % told
+    elif found.now > found.before:
         text = gettext("%(what)s rose by %(share)s on %(date)s against %(than)s") % told
     else:
         text = gettext("%(what)s fell by %(share)s on %(date)s against %(than)s") % told

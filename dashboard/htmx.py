@@ -39,6 +39,11 @@ def comes_from(request: HtmxRequest, path: str) -> bool:
     return wants_fragment(request) and _current(request).path == path
 
 
+def page_of(request: HtmxRequest) -> str:
+    """Return the path of the page that the htmx request was made on; empty where it was not made by htmx."""
+    return _current(request).path if wants_fragment(request) else ""
+
+
 def swap(response: HttpResponse, target: str, how: str = "outerHTML") -> HttpResponse:
     """Send a fragment to another element than the one that asked."""
     return reswap(retarget(response, target), how)  # type: ignore[arg-type]

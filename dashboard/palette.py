@@ -4,12 +4,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
-from django.urls import reverse
+from django.urls import Resolver404, resolve, reverse
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from accounts.models import Organization
 from accounts.requests import PersonRequest
+from dashboard import htmx, public_ids
 from dashboard.words import Words
 from keys import queries
 
@@ -54,23 +55,48 @@ PLACES = (
     Place(_("Invite a member"), "accounts:invite", "user", pgettext_lazy("also typed for it", "add people"), is_action=True, is_of_organization=True),
     Place(_("Rename the organisation"), "accounts:rename", "edit", is_action=True, is_of_organization=True),
     Place(_("Create an organisation"), "accounts:create", "plus", pgettext_lazy("also typed for it", "new customer"), is_action=True),
+    Place(_("Change your name"), "own_name", "edit", pgettext_lazy("also typed for it", "rename account profile"), is_action=True),
     Place(_("Change your password"), "account_change_password", "lock", pgettext_lazy("also typed for it", "security account"), is_action=True),
     Place(_("Keyboard shortcuts"), "shortcuts", "info", pgettext_lazy("also typed for it", "keys help"), "?", is_action=True),
     Place(_("Sign out"), "account_logout", "out", pgettext_lazy("also typed for it", "log out leave"), is_action=True),
 )  # fmt: skip
 OPENS_PAGE = frozenset({"account_change_password", "account_logout"})
 """Actions whose page is no dialog."""
-ON_KEYS = (
-    (_("Edit %(key)s"), "keys:edit", "edit"),
-    (_("Rotate %(key)s"), "keys:rotate", "rotate"),
-    (_("Manage QPS of %(key)s"), "keys:qps", "gauge"),
-    (_("Delete %(key)s"), "keys:delete", "trash"),
+
+
+@dataclass(frozen=True, slots=True)
+class Verb:
+    """An action on a key, such as "Rotate" by its page. `also` are other words that people type for it."""
+
+    title: Words
+    route: str
+    icon: str
+    also: Words = ""
+
+
+COPY_ID = Verb(_("Copy ID of %(key)s"), "keys:detail", "copy")
+ENABLE = Verb(_("Enable %(key)s"), "keys:enable", "power", pgettext_lazy("also typed for it", "resume"))
+DISABLE = Verb(_("Disable %(key)s"), "keys:disable", "ban", pgettext_lazy("also typed for it", "block stop pause"))
+QPS = Verb(_("Manage QPS of %(key)s"), "keys:qps", "gauge", pgettext_lazy("also typed for it", "limits quota request"))
+VERBS = (
+    COPY_ID,
+    Verb(_("Edit %(key)s"), "keys:edit", "edit", pgettext_lazy("also typed for it", "rename domains products")),
+    Verb(_("Rotate %(key)s"), "keys:rotate", "rotate", pgettext_lazy("also typed for it", "renew replace")),
+    QPS,
+    ENABLE,
+    DISABLE,
+    Verb(_("Delete %(key)s"), "keys:delete", "trash", pgettext_lazy("also typed for it", "remove revoke")),
 )
+LEAST_TYPED = 3
+"""So many letters of a verb mean it."""
 
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """One line of the palette. `note` is what tells keys of the same name apart; `number` counts through all lines."""
+    """One line of the palette. `note` is what tells keys of the same name apart; `number` counts through all lines.
+
+    Choosing one with `copies` copies that.
+    """
 
     number: int
     title: str
@@ -80,6 +106,7 @@ class Found:
     state: str = ""
     shortcut: str = ""
     is_dialog: bool = False
+    copies: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,14 +117,22 @@ class Group:
     lines: tuple[Found, ...]
 
 
-def find(request: PersonRequest, query: str) -> tuple[Group, ...]:
-    """Return what a text finds, keys first; without a text the keys used last, pages and actions."""
+def find(request: PersonRequest, query: str, page: str = "") -> tuple[Group, ...]:
+    """Return what a text finds, keys first; without a text the keys used last, pages and actions.
+
+    On the page of a key, by its path in `page`, actions on that key come first.
+    """
     query = query.strip()[:200]
     keys = queries.find(request.organization, query, MOST_KEYS) if request.organization else []
+    here = _key_of(request, page)
     places = [place for place in PLACES if request.may(place.route) and _is_meant(place, query)]
+    chosen = here if not query else keys[0] if len(keys) == 1 else None
+    on_chosen = (gettext("Actions on this key"), _actions_on(request, chosen, VERBS) if chosen else [])
     groups = [
+        *([] if query else [on_chosen]),
         (gettext("Keys"), [_key_line(key) for key in keys]),
-        (gettext("Actions on this key"), _actions_on(request, keys[0]) if query and len(keys) == 1 else []),
+        *([on_chosen] if query else []),
+        (gettext("Actions on keys"), _typed_actions(request, query, here)),
         (gettext("Pages"), [_place_line(request.organization, place) for place in places if not place.is_action]),
         (gettext("Actions"), [_place_line(request.organization, place) for place in places if place.is_action]),
     ]
@@ -125,24 +160,56 @@ def _key_line(key: Any) -> dict[str, Any]:
     }
 
 
-def _actions_on(request: PersonRequest, key: Any) -> list[dict[str, Any]]:
-    enable, disable = (_("Enable %(key)s"), "keys:enable", "power"), (_("Disable %(key)s"), "keys:disable", "ban")
-    switch = enable if key.disabled_at else disable
-    may = [
-        (verb, route, icon)
-        for verb, route, icon in (*ON_KEYS[:3], switch, *ON_KEYS[3:])
-        if request.may(route)
-        and (route != "keys:qps" or key.organization.is_enterprise)
-        and (route != "keys:enable" or not key.disabled_by_staff)
-    ]
+def _key_of(request: PersonRequest, page: str) -> Any:
+    """Return the key that a page is about; None where it is about something else."""
+    try:
+        public_id = resolve(page).kwargs.get("public_id", "") if page else ""
+    except Resolver404:
+        return None
+    if not request.organization or not public_ids.normalise(public_id, "key"):
+        return None
+    return request.organization.keys.kept().select_related("organization").filter(public_id=public_id).first()
+
+
+def _typed_actions(request: PersonRequest, query: str, here: Any) -> list[dict[str, Any]]:
+    """Return what "rotate fleet" means: a verb, and the keys that the other words find, or this key and those used last."""
+    typed = query.casefold().split()
+    said = [word for word in typed if len(word) >= LEAST_TYPED and any(_begins(verb, word) for verb in VERBS)]
+    if not said or not request.organization:
+        return []
+    verbs = [verb for verb in VERBS if all(_begins(verb, word) for word in said)]
+    rest = " ".join(word for word in typed if word not in said)
+    keys = queries.find(request.organization, rest, MOST_KEYS)
+    if here and not rest:
+        keys = [here, *(key for key in keys if key.pk != here.pk)]
+    return [line for key in keys for line in _actions_on(request, key, verbs)][:MOST_KEYS]
+
+
+def _begins(verb: Verb, typed: str) -> bool:
+    """Whether this begins a word of the verb."""
+    return any(word.startswith(typed) for word in f"{verb.title % {'key': ''}} {verb.also}".casefold().split())
+
+
+def _actions_on(request: PersonRequest, key: Any, verbs: Iterable[Verb]) -> list[dict[str, Any]]:
+    def may(verb: Verb) -> bool:
+        if verb in (ENABLE, DISABLE) and (verb is ENABLE) != bool(key.disabled_at):
+            return False
+        if verb is ENABLE and key.disabled_by_staff:
+            return False
+        if verb is COPY_ID:
+            return htmx.wants_fragment(request)
+        return request.may(verb.route) and (verb is not QPS or key.organization.is_enterprise)
+
     return [
         {
-            "title": str(verb) % {"key": key.name},
-            "url": reverse(route, args=[key.public_id]),
-            "icon": icon,
-            "is_dialog": True,
+            "title": str(verb.title) % {"key": key.name},
+            "url": reverse(verb.route, args=[key.public_id]),
+            "icon": verb.icon,
+            "is_dialog": verb is not COPY_ID,
+            "copies": key.public_id if verb is COPY_ID else "",
         }
-        for verb, route, icon in may
+        for verb in verbs
+        if may(verb)
     ]
 
 

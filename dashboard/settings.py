@@ -255,6 +255,7 @@ except (colours.ColourError, brand.BrandError) as error:
     raise ImproperlyConfigured(f"BRAND_COLOUR or BRAND_LOGO: {error}") from None
 
 # Words and times ----------------------------------------------------------------------------------------------------
+FORMAT_MODULE_PATH = "dashboard.formats"
 LANGUAGE_CODE = "en-gb"
 LANGUAGES = [("en-gb", "English"), ("de", "Deutsch")]  # each by its own name, as people look for it
 LANGUAGE_COOKIE_NAME = "latchkey_language"

@@ -67,7 +67,7 @@ def find(request: PersonRequest) -> HttpResponse:
         text = gettext("That looked like a key. Search for its hint or ID instead, and keep the key secret.")
         messages.warning(request, text)
         return redirect("find")
-    context = {"query": query, "groups": palette.find(request, query)}
+    context = {"query": query, "groups": palette.find(request, query, htmx.page_of(request))}
     return htmx.render(request, "dashboard/find.html", "found" if "q" in request.GET else "dialog", context)
 
 

@@ -2,6 +2,7 @@
 
 import ipaddress
 import re
+import unicodedata
 from collections.abc import Sequence
 
 import idna
@@ -94,6 +95,37 @@ def is_within(entry: str, allowed: Sequence[str]) -> bool:
     """Whether a list lets pass everything that an entry does."""
     name = entry.removeprefix("*")
     return entry in allowed or any(each.startswith("*.") and name.endswith(each[1:]) for each in allowed)
+
+
+_SCRIPTS = (
+    {"CJK", "HIRAGANA", "KATAKANA", "KATAKANA-HIRAGANA"}, {"CJK", "HANGUL"}, {"ARABIC"}, {"HEBREW"}, {"THAI"}, {"DEVANAGARI"},
+)  # fmt: skip
+_EUROPEAN = frozenset("abcdefghijklmnopqrstuvwxyz0123456789-ßæœøþð")
+
+
+def readable(domain: str) -> str:
+    """Return a canonical domain as people write it: `münchen.example`, where its letters cannot be taken for others.
+
+    A label of mixed scripts stays as it is (`xn--…`), and one of a script that looks like Latin, such as Cyrillic or Greek.
+    """
+    return ".".join(map(_readable_label, domain.split("."))) if "xn--" in domain else domain
+
+
+def encoded(typed: str) -> str:
+    """Return a domain, or labels of one, as it is kept (`xn--…`); empty where it cannot be one."""
+    return _canonical(typed) or ""
+
+
+def _readable_label(label: str) -> str:
+    if not label.startswith("xn--"):
+        return label
+    try:
+        text = idna.decode(label)
+    except (idna.IDNAError, UnicodeError):
+        return label
+    bare = {unicodedata.normalize("NFD", letter)[0] for letter in text}
+    scripts = {unicodedata.name(letter, "").partition(" ")[0] for letter in text if letter not in "0123456789-"}
+    return text if bare <= _EUROPEAN or any(scripts <= known for known in _SCRIPTS) else label
 
 
 def _canonical(host: str) -> str | None:

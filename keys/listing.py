@@ -13,8 +13,9 @@ from django.utils.translation import pgettext_lazy
 from accounts.models import Organization
 from dashboard.statements import Statement
 from dashboard.words import Words
+from keys import domains
 from keys.models import ApiKey, BillingType
-from keys.queries import PAGE_SIZE, STATE, narrow
+from keys.queries import NO_TRAFFIC, PAGE_SIZE, STATE, narrow, state_with, traffic_of
 
 SHOWN_DOMAINS = 3
 SORTS: dict[str, tuple[Words, str]] = {
@@ -24,8 +25,11 @@ SORTS: dict[str, tuple[Words, str]] = {
     "rotated": (_("Rotated longest ago"), "rotated_at ASC NULLS FIRST, created_at, id"),
 }
 GROUPS = {
-    "healthy": (pgettext_lazy("keys", "In use"), ("healthy",)),
-    "attention": (pgettext_lazy("keys", "Needs attention"), ("grace", "expiring", "expired")),
+    "healthy": (pgettext_lazy("keys", "Healthy"), ("healthy",)),
+    "attention": (
+        pgettext_lazy("keys", "Needs attention"),
+        ("failing", "breaching", "limit", "grace", "expiring", "expired"),
+    ),
     "disabled": (pgettext_lazy("keys", "Disabled"), ("disabled", "suspended")),
     "unused": (pgettext_lazy("keys", "Unused"), ("unused",)),
 }
@@ -33,7 +37,7 @@ GROUPS = {
 
 @dataclass(frozen=True, slots=True)
 class KeyRow:
-    """One key as the list shows it."""
+    """One key as the list shows it. `state` is that of its record."""
 
     pk: int
     public_id: str
@@ -59,7 +63,7 @@ class KeyRow:
     def domain_words(self) -> str:
         """The first few domains, and how many more there are."""
         more = len(self.domains) - SHOWN_DOMAINS
-        return ", ".join(self.domains[:SHOWN_DOMAINS]) + (f" +{more}" if more > 0 else "")
+        return ", ".join(map(domains.readable, self.domains[:SHOWN_DOMAINS])) + (f" +{more}" if more > 0 else "")
 
     @property
     def is_for_any_domain(self) -> bool:
@@ -124,7 +128,8 @@ def key_list(
     is_narrowed = bool(query or product)
     narrowed = _sql(narrow(organization.keys.kept(), query, product)) if is_narrowed else _KEPT.of(organization.pk)
     products = _all(_PRODUCTS)
-    counts = dict(_all(_COUNTS.replace("NARROWED", narrowed[0]), narrowed[1]))
+    traffic = traffic_of(f"organization_id = {organization.pk:d}")
+    counts = dict(_all(_COUNTS.replace("TRAFFIC", traffic).replace("NARROWED", narrowed[0]), narrowed[1]))
     states = GROUPS[group][1] if group in GROUPS else None
     size = sum(counts.get(state, 0) for state in states or counts)
     page = Paginator(range(size), PAGE_SIZE).get_page(number)
@@ -133,7 +138,9 @@ def key_list(
     )
     return KeyList(
         page=page,
-        rows=_rows(narrowed, products, states, SORTS.get(sort, SORTS["created"])[1], page) if page.object_list else (),
+        rows=_rows(narrowed, products, traffic, states, SORTS.get(sort, SORTS["created"])[1], page)
+        if page.object_list
+        else (),
         groups=groups,
         products=tuple(Choice(code, name) for _, code, name in products),
         sorts=tuple((code, word) for code, (word, _) in SORTS.items()),
@@ -144,7 +151,7 @@ def key_list(
 def one_row(key: ApiKey) -> dict[str, Any]:
     """Return one key as the list shows it: `row`, and `rows` with it alone. Two queries."""
     one = _sql(ApiKey.objects.filter(pk=key.pk))
-    (row,) = _rows(one, _all(_PRODUCTS), None, "id", Paginator([0], 1).page(1))
+    (row,) = _rows(one, _all(_PRODUCTS), NO_TRAFFIC, None, "id", Paginator([0], 1).page(1))
     return {"row": row, "rows": (row,)}
 
 
@@ -153,9 +160,15 @@ _COLUMNS = (
     "expires_at", "disabled_at", "disabled_reason", "disabled_by_staff",
 )  # fmt: skip
 _PRODUCTS = "SELECT id, code, name FROM keys_product ORDER BY position, name"
-_COUNTS = f"SELECT state, count(*) FROM (SELECT {STATE} AS state FROM (NARROWED) AS keys_apikey) AS keys GROUP BY state"  # noqa: S608 - constants
+# OFFSET 0: what stands before it is worked out once for each key.
+_SAID = state_with("traffic.state", "keys.state")
+_COUNTS = f"""
+SELECT {_SAID}, count(*) FROM (SELECT id, {STATE} AS state FROM (NARROWED) AS keys_apikey OFFSET 0) AS keys
+LEFT JOIN (TRAFFIC) AS traffic ON traffic.key_id = keys.id GROUP BY 1
+"""  # noqa: S608 - constants
 
-# First the page of keys, then what rows need from other tables, so that this is looked for fifty times at most.
+# First the page of keys, then what rows need from other tables, so that this is looked for fifty times at most. What traffic says
+# is asked only where states narrow the list.
 _ROWS = f"""
 SELECT key.id, key.public_id, key.name, current.hint, key.state, key.billing_type,
     ARRAY(SELECT held.product_id FROM keys_keyproduct AS held WHERE held.key_id = key.id),
@@ -163,14 +176,17 @@ SELECT key.id, key.public_id, key.name, current.hint, key.state, key.billing_typ
     key.disabled_by_staff, current.sealed IS NOT NULL AND NOT organization.shows_secrets_once,
     coalesce(old.hint, ''), old.expires_at, old.last_used_at
 FROM (
-    SELECT * FROM (SELECT keys_apikey.*, {STATE} AS state FROM (NARROWED) AS keys_apikey) AS keys
-    WHERE %s::text[] IS NULL OR state = ANY(%s) ORDER BY SORTED LIMIT %s OFFSET %s
+    SELECT keys.* FROM (SELECT keys_apikey.*, {STATE} AS state FROM (NARROWED) AS keys_apikey) AS keys
+    WHERE_STATES ORDER BY SORTED LIMIT %s OFFSET %s
 ) AS key
 JOIN accounts_organization AS organization ON organization.id = key.organization_id
 LEFT JOIN keys_keysecret AS current ON current.key_id = key.id AND current.retired_at IS NULL AND current.expires_at IS NULL
 LEFT JOIN keys_keysecret AS old ON old.key_id = key.id AND old.retired_at IS NULL AND old.expires_at > statement_timestamp()
 ORDER BY SORTED
 """  # noqa: S608 - put together from constants of this module
+
+
+_WHERE_STATES = f"LEFT JOIN (TRAFFIC) AS traffic ON traffic.key_id = keys.id WHERE {_SAID} = ANY(%s)"
 
 
 def _sql(keys: QuerySet[ApiKey]) -> tuple[str, tuple[Any, ...]]:
@@ -191,17 +207,20 @@ def _all(statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ..
 def _rows(
     narrowed: tuple[str, tuple[Any, ...]],
     products: list[tuple[Any, ...]],
+    traffic: str,
     states: tuple[str, ...] | None,
     order: str,
     page: Page[int],
 ) -> tuple[KeyRow, ...]:
     """Return a page's rows. `states` None: of every state."""
     statement, parameters = narrowed
-    wanted = list(states) if states is not None else None
+    where, wanted = ("", ()) if states is None else (_WHERE_STATES.replace("TRAFFIC", traffic), (list(states),))
     sorted_by = ", ".join(f"key.{part}" for part in order.split(", "))
     head, _, tail = _ROWS.rpartition("SORTED")
-    whole = f"{head.replace('SORTED', order)}{sorted_by}{tail}".replace("NARROWED", statement)
-    window = (wanted, wanted, page.paginator.per_page, page.start_index() - 1)
+    whole = f"{head.replace('SORTED', order)}{sorted_by}{tail}".replace("WHERE_STATES", where).replace(
+        "NARROWED", statement
+    )
+    window = (*wanted, page.paginator.per_page, page.start_index() - 1)
     names = [(pk, name) for pk, _, name in products]
     labels = {code: str(label) for code, label in BillingType.choices}
     return tuple(

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Organization, User
 from dashboard import public_ids
-from keys import ends
+from keys import domains, ends
 from keys.models import ApiKey, KeyProduct, KeySecret, Product, QpsRequest
 from keys.models.key import UNDELETE
 
@@ -30,6 +30,7 @@ PAGE_SIZE = 50
 EXPIRES_SOON = dt.timedelta(days=14)
 UNUSED_AFTER = dt.timedelta(days=7)
 
+# What the record of a key says; `with_state` adds what its traffic says.
 STATE = f"""CASE
     WHEN EXISTS (SELECT FROM accounts_organization o WHERE o.id = keys_apikey.organization_id AND o.suspended_at IS NOT NULL)
         THEN 'suspended'
@@ -62,12 +63,33 @@ class OfKey(Func):
         return clone
 
 
-_STATE = OfKey(STATE, output_field=TextField())
+NO_TRAFFIC = "SELECT NULL::bigint AS key_id, NULL::text AS state WHERE false"
+_traffic = [NO_TRAFFIC]
+
+
+def read_traffic_with(statement: str) -> None:
+    """Have states say what the last requests of keys say: `key_id` and `state` of those that have something to say.
+
+    Rooms above this one know of requests. WHICH in the statement stands for a condition on `organization_id` or `key_id`.
+    """
+    _traffic[:] = [statement]
+
+
+def traffic_of(which: str) -> str:
+    """Return the statement for the keys of a condition."""
+    return _traffic[0].replace("WHICH", which)
+
+
+def state_with(traffic: str, recorded: str = "state") -> str:
+    """Return the state of a key: what its record says, unless that lets every request pass and its traffic says more."""
+    return f"CASE WHEN {recorded} IN ('healthy', 'unused') THEN coalesce({traffic}, {recorded}) ELSE {recorded} END"
 
 
 def with_state(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
     """Add `state`, a word of `ui.STATE_WORDS`, computed by the database so that lists can filter and count by it."""
-    return keys.annotate(state=_STATE)
+    traffic = f"(SELECT traffic.state FROM ({traffic_of('key_id = keys_apikey.id')}) AS traffic)"  # noqa: S608 - constants
+    state = f"(SELECT {state_with(traffic)} FROM (SELECT {STATE} AS state OFFSET 0) AS recorded)"  # noqa: S608 - constants
+    return keys.annotate(state=OfKey(state, output_field=TextField()))
 
 
 def find(organization: Organization, query: str, most: int) -> list[Any]:
@@ -86,6 +108,8 @@ def narrow(keys: QuerySet[ApiKey], query: str, product: str) -> QuerySet[ApiKey]
     hint = query.replace("...", "…")
     domain = Func(F("allowed_domains"), Value(" "), function="array_to_string", output_field=TextField())
     wanted = Q(name__icontains=query) | Q(domains_text__icontains=query)
+    if not query.isascii() and (name := domains.encoded(query)):
+        wanted |= Q(domains_text__icontains=name)
     wanted |= Q(Exists(KeySecret.objects.filter(key=OuterRef("pk"), hint__contains=hint)))
     if public_id := public_ids.normalise(query, "key"):
         wanted |= Q(public_id=public_id)

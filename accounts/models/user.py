@@ -4,7 +4,7 @@ from typing import Any, ClassVar
 
 from django.contrib.auth.models import AbstractUser, BaseUserManager
 from django.contrib.postgres.indexes import OpClass
-from django.db import models
+from django.db import models, transaction
 from django.db.models import Value
 from django.db.models.functions import Concat, Lower
 from django.utils.translation import gettext_lazy
@@ -62,6 +62,21 @@ class User(AbstractUser):
         """Read pages and mails in this language from now on. Empty: pages as the browser asks, mails in LANGUAGE_CODE."""
         self.language = code
         self.save(update_fields=["language"])
+
+    def rename(self, *, name: str) -> None:
+        """Have other people see this name; its last word is the last name. Safe to repeat."""
+        from accounts.models.audit import AuditEvent  # which needs this model first
+
+        with transaction.atomic():
+            before = type(self).objects.select_for_update().get(pk=self.pk).get_full_name()
+            if name == before:
+                return
+            self.first_name, _, self.last_name = name.rpartition(" ") if " " in name else (name, "", "")
+            self.save(update_fields=["first_name", "last_name"])
+            AuditEvent.record(
+                "name.changed", organization=None, actor=self, target=self,
+                before={"name": before}, after={"name": name},
+            )  # fmt: skip
 
     def has_confirmed(self, email: str) -> bool:
         """Whether the person has proven to read this address."""

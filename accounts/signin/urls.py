@@ -12,11 +12,13 @@ from django.views.generic import RedirectView
 from accounts.signin import single_sign_on, views
 from accounts.signin.factors import Kind
 from accounts.signin.views import if_confirmed, if_recent, if_there_is, in_one_transaction, of_passkey
+from accounts.views import people
 
 _to_overview = RedirectView.as_view(pattern_name="security")
 
 urlpatterns = [
     path("security/", views.overview, name="security"),
+    path("security/name/", people.own_name, name="own_name"),
     path("security/required/", views.required, name="second_factor_required"),
     path("security/app/", if_confirmed(in_one_transaction(app.activate_totp)), name="mfa_activate_totp"),
     path(

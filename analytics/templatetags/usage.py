@@ -115,6 +115,9 @@ def fits_of(key: ApiKey) -> list[sizing.Fit]:
     return sizing.fits_of(key)
 
 
+register.simple_tag(sizing.days_of, name="daily_fits_of")
+
+
 # For the analytics pages ----------------------------------------------------------------------------------------------
 @register.simple_tag
 def narrowed(filters: Filters, **changes: Any) -> str:

@@ -26,6 +26,9 @@ PASSING = ("deleted", "receipt", "layout")
 STATE_WORDS = {
     "healthy": pgettext_lazy("state", "Healthy"),
     "unused": pgettext_lazy("state", "Unused"),
+    "limit": pgettext_lazy("state", "Near its limit"),
+    "breaching": pgettext_lazy("state", "Breaching"),
+    "failing": pgettext_lazy("state", "Failing"),
     "grace": pgettext_lazy("state", "In grace"),
     "expiring": pgettext_lazy("state", "Expires soon"),
     "expired": pgettext_lazy("state", "Expired"),

@@ -22,7 +22,9 @@ from keys.forms import DomainsField
 from keys.models import ApiKey, BillingType, KeyProduct, KeySecret
 from keys.queries import state_of, with_hint, with_state
 
-KEY_STATES = ("healthy", "unused", "grace", "expiring", "expired", "disabled", "suspended", "deleted")
+KEY_STATES = (
+    "healthy", "unused", "limit", "breaching", "failing", "grace", "expiring", "expired", "disabled", "suspended", "deleted",
+)  # fmt: skip
 SEARCH_HELP = _("ID of a key or an organisation, hint, organisation, e-mail of a member, name of a key")
 
 

@@ -6,7 +6,7 @@ from django import template
 from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString, mark_safe
 
-from keys import rows
+from keys import domains, rows
 from keys.listing import KeyRow
 from keys.snippets import PLACEHOLDER
 
@@ -17,6 +17,9 @@ register = template.Library()
 def mark_placeholder(code: Any) -> SafeString:
     """Code with the place of the key marked. The code is escaped first; only `<mark>` is added."""
     return mark_safe(conditional_escape(code).replace(PLACEHOLDER, f"<mark>{PLACEHOLDER}</mark>"))  # noqa: S308
+
+
+register.filter("readable_domain", domains.readable)
 
 
 @register.simple_tag(takes_context=True)

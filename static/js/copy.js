@@ -103,6 +103,11 @@
     const shown = event.target.closest("[data-copy-shown]");
     if (shown && navigator.clipboard) copy(shown, Promise.resolve(shown.closest(".revealed").querySelector("code").textContent), shown.dataset.copyShown || words.keyCopied);
     const button = event.target.closest("[data-copy]");
-    if (button && navigator.clipboard) copy(button, Promise.resolve(button.dataset.copy), words.idCopied);
+    if (!button || !navigator.clipboard) return; // a link leads to where the ID stands
+    if (button.href) {
+      event.preventDefault();
+      button.closest("dialog")?.close();
+    }
+    copy(button, Promise.resolve(button.dataset.copy), words.idCopied);
   });
 })();

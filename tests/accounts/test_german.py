@@ -139,5 +139,5 @@ def test_the_admin_names_what_it_lists_in_german(cast, as_user):
     assert {"Benutzer", "Organisation", "Rolle", "Erstellt"} <= set(page.texts("thead .text"))
     assert "Aktivitätseinträge" in page
     chosen = as_user(cast.sam).get("/admin/auth/group/add/").texts("#id_permissions option")
-    assert "Konten | Organisation: ändern" in chosen
+    assert "Personen und Organisationen | Organisation: ändern" in chosen
     assert [text for text in chosen if "Can " in text] == []

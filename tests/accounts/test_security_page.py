@@ -12,7 +12,7 @@ from accounts.models import AuditEvent
 from accounts.signin.devices import COOKIE, in_words
 from notices.models import Notice
 from tests.accounts.journey import is_signed_in, link_in_mail, register, sign_in, stranger
-from tests.factories import PASSWORD
+from tests.factories import PASSWORD, string_of
 from tests.page import Browser, Page
 
 pytestmark = pytest.mark.django_db
@@ -204,3 +204,31 @@ def test_registering_is_no_new_device():
 @pytest.mark.parametrize("path", [PAGE, f"{PAGE}sessions/x/end/", f"{PAGE}sessions/end-others/", f"{PAGE}required/"])
 def test_strangers_are_asked_to_sign_in(path):
     assert stranger().get(path)["Location"].startswith("/accounts/login/")
+
+
+def test_a_person_changes_the_name_that_others_see(cast, ada, as_user):
+    page = ada.submit("/accounts/security/name/", name="Ada Maria  Nowak-Berg", follow=True)
+    assert "Others see you as Ada Maria Nowak-Berg now." in page
+    cast.ada.refresh_from_db()
+    assert (cast.ada.first_name, cast.ada.last_name) == ("Ada Maria", "Nowak-Berg")
+    ada.submit("/accounts/security/name/", name="Ada Maria Nowak-Berg")
+    event = AuditEvent.objects.get(verb="name.changed")
+    assert (event.actor, event.target_id, event.after) == (
+        cast.ada,
+        cast.ada.public_id,
+        {"name": "Ada Maria Nowak-Berg"},
+    )
+    ben = as_user(cast.ben)
+    assert "Ada Maria Nowak-Berg" in ben.get(f"/organizations/{cast.northwind.public_id}/members/")
+    assert "Ada Maria Nowak-Berg" not in ben.get("/accounts/security/")
+    assert ben.submit("/accounts/security/name/", name="Mononym").status == 302
+    cast.ben.refresh_from_db()
+    assert (cast.ben.first_name, cast.ben.last_name, cast.ben.label) == ("Mononym", "", "Mononym")
+
+
+def test_a_name_is_needed_and_holds_no_key(cast, ada):
+    for name in ("", "  ", string_of(cast.key)):
+        page = ada.submit("/accounts/security/name/", htmx=True, name=name)
+        assert page.status == 422
+        assert string_of(cast.key) not in page.source
+    assert not AuditEvent.objects.filter(verb="name.changed").exists()

@@ -122,6 +122,10 @@ def test_flags_that_would_cover_each_other_are_one_and_words_have_room():
     assert [(flag.x, flag.word) for flag in placed] == [("0.000%", "2 changes"), ("50.000%", ""), ("54.167%", "at 13")]
     assert placed[0].title == "sentence 0; sentence 0.2"
     assert marks.flags([], HOURS) == ()
+    near_the_end = [mark(23.5), mark(12)]
+    (_, last) = marks.flags(near_the_end, HOURS)
+    assert (last.word, last.is_turned) == ("at 23.5", True)
+    assert marks.flags([*near_the_end, mark(21.5)], HOURS)[-1].word == ""
 
 
 def test_gaps_of_several_gateways_are_joined_and_every_one_can_be_seen():

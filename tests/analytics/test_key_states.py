@@ -8,6 +8,7 @@ from django.utils import timezone
 from analytics.key_states import BREACHING_LEAST, FAILING_LEAST, DayTraffic, of_traffic, states
 from keys.models import ApiKey
 from tests.analytics.usage import record
+from tests.factories import KeyFactory
 
 HOUR, DAY = dt.timedelta(hours=1), dt.timedelta(days=1)
 
@@ -77,9 +78,59 @@ def test_cards_and_pages_of_keys_say_their_state_and_why(ada, cast):
 
 def test_a_key_without_requests_for_seven_days_is_unused_and_listed_so(ada, cast):
     now = timezone.now()
-    for used_at, counted in ((now - 8 * DAY, "Unused 1"), (now - 6 * DAY, "In use 1"), (None, "Unused 1")):
+    for used_at, counted in ((now - 8 * DAY, "Unused 1"), (now - 6 * DAY, "Healthy 1"), (None, "Unused 1")):
         ApiKey.objects.filter(pk=cast.key.pk).update(last_used_at=used_at)
         page = ada.get("/keys/")
         assert counted in page.texts(".segments a")
         assert ("No request in the last 7 days." in page.text) == counted.startswith("Unused")
         assert ("No request has come with this key yet." in page.text) == (used_at is None)
+
+
+def keys_of_all_kinds(cast):
+    """Keys by name, each just at or just below what its traffic is judged by; the names say what they are."""
+    now = timezone.now()
+    counted = {
+        "Failing": {"requests": 200, "s500_ok": 20},
+        "Healthy, few fail": {"requests": 201, "s500_ok": 20},
+        "Breaching": {"requests": 10_000, "s429_over_qps": 10},
+        "Healthy, few over": {"requests": 10_001, "s429_over_qps": 10},
+        "Near its limit": {"requests": 9, "peak": 4},
+        "Healthy, low peak": {"requests": 9, "peak": 3},
+        "Healthy, failed before": {},
+        "Disabled": {"requests": 200, "s500_ok": 20},
+    }
+    keys = {name: KeyFactory(organization=cast.northwind, name=name) for name in counted}
+    ApiKey.objects.filter(organization=cast.northwind).update(last_used_at=now)
+    ApiKey.objects.filter(name="Disabled").update(disabled_at=now, disabled_reason="abuse")
+    ApiKey.objects.filter(pk=cast.key.pk).update(deleted_at=now)
+    record(keys["Healthy, failed before"], "search", now - 24 * HOUR, 200, s500_ok=20)
+    for name, traffic in counted.items():
+        if traffic:
+            record(keys[name], "search", now, **traffic)
+    return keys
+
+
+def words_in(page, rows, name):
+    return {" ".join(row.cssselect(name)[0].text_content().split()):
+            row.cssselect(".state")[0].text_content().strip() for row in page.all(rows)}  # fmt: skip
+
+
+def test_every_place_that_shows_a_key_says_the_same_state(cast, ada, as_user):
+    keys = keys_of_all_kinds(cast)
+    said = {name: name.partition(",")[0] for name in keys}
+    page = ada.get("/keys/")
+    assert words_in(page, ".key-row", "h2") == said
+    assert page.texts("#states a") == ["All 8", "Healthy 4", "Needs attention 3", "Disabled 1", "Unused 0"]
+    narrowed = words_in(ada.get("/keys/", state="attention", q="i"), ".key-row", "h2")
+    assert set(narrowed) == {"Breaching", "Failing", "Near its limit"}
+    assert set(words_in(ada.get("/keys/", state="healthy"), ".key-row", "h2").values()) == {"Healthy"}
+    sam = as_user(cast.sam)
+    customer = sam.get(f"/support/organizations/{cast.northwind.public_id}/")
+    listed = {row.cssselect("th a")[0].text: row.cssselect(".state")[0].text_content().strip()
+              for row in customer.all("tr") if row.cssselect("th a") and row.cssselect(".state")}  # fmt: skip
+    assert said.items() <= listed.items()
+    for name, key in keys.items():
+        assert ada.get("/find/", q=key.public_id).one("a .state").text_content().strip() == said[name]
+        assert ada.get(f"/keys/{key.public_id}/").one("h1 .state").text_content().strip() == said[name]
+        assert sam.get(f"/support/keys/{key.public_id}/").one("h1 .state").text_content().strip() == said[name]
+    assert sam.get("/admin/keys/apikey/", state="limit").texts(".field-name") == ["Near its limit"]

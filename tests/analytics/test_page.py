@@ -70,6 +70,27 @@ def test_the_four_figures_add_up_and_say_what_was_before(ada, cast, now):
     )
 
 
+def test_what_was_next_to_nothing_before_is_told_as_it_was(ada, cast, now):
+    record(cast.key, "search", now, 14_915)
+    record(cast.key, "search", now - 9 * DAY, 100)
+    page = ada.get("/analytics/")
+    assert page.texts(".metric .change")[0] == "up from 100"
+    assert page.one("p.lead").text.startswith("Requests rose from 100 to 14,915.")
+    record(cast.key, "search", now - 9 * DAY, 1_400)
+    page = ada.get("/analytics/")
+    assert page.texts(".metric .change")[0] == "up 894.3 % from 1,500"
+    assert page.one("p.lead").text.startswith("Requests rose by 894.3 %.")
+
+
+def test_the_axis_of_a_year_names_months(ada, cast, now):
+    record(cast.key, "search", now)
+    named = [" ".join(text.split()) for text in ada.get("/analytics/", range="12m").texts(".plot .tick + text")]
+    dates = [timezone.now().date() - ago * DAY for ago in range(400)][::-1]
+    wanted = [f"{date:%b %Y}" if date.month == 1 else f"{date:%b}" for date in dates if date.day == 1]
+    assert named == wanted[-len(named) :]
+    assert len(named) in {12, 13}
+
+
 def test_a_running_period_is_compared_with_as_much_of_the_one_before(ada, cast):
     minute = timezone.now().replace(second=0, microsecond=0)
     for days, path in ((7, "/analytics/"), (1, "/analytics/?range=24h")):

@@ -169,3 +169,27 @@ def test_thirty_days_are_dates_of_the_zone_on_every_page(cast, ada):
     facts = dict(zip(*(iter(page.texts("dl :is(dt, dd)")),) * 2, strict=True))
     assert (facts["Highest"], facts["Breaches"]) == ("40", "7 of 310 requests")
     assert "of the 310 requests" in page.texts(".estimate")[0]
+
+
+def test_the_page_of_a_key_draws_the_daily_peaks_beside_its_limits(cast, ada, as_user):
+    for ago, peak in ((0, 4), (1, 7), (40, 60)):
+        record(cast.key, "search", timezone.now() - ago * DAY, 100, peak=peak)
+    record(cast.other_key, "search", timezone.now(), 100, peak=90)
+    cast.key.key_products.filter(product__code="map-display").update(qps_limit=900)
+    page = ada.get(f"/keys/{cast.key.public_id}/")
+    assert page.texts("#limits tbody tr") == [
+        "Map Display API default 1,000 – 900 own 0 No requests in 30 days.",
+        "Search API 7 5 0 A limit of 10 leaves 30 % room above the highest peak. Compare",
+    ]
+    drawing = page.one("#limits svg.peaks")
+    said = "Daily peaks of Search API in 30 days, highest 7, limit 5, recommended 10"
+    assert drawing.get("aria-label") == said
+    assert [mark.get("data-over") is not None for mark in drawing.cssselect(".day")] == [True, False]
+    assert ada.get(page.one("#limits tbody a").get("href")).texts("h1") == ["Search API for Fleet tracking"]
+    QpsRequest.objects.create(
+        key=cast.key, product=search(), current=5, requested=12, reason="A launch.", requested_by=cast.ada
+    )
+    assert "7 5 0 12 requested, waiting" in ada.get(f"/keys/{cast.key.public_id}/").texts("#limits tbody tr")[1]
+    desk = as_user(cast.sam).get(f"/support/keys/{cast.key.public_id}/")
+    assert desk.one("svg.peaks").get("aria-label") == said
+    assert not desk.all('a[href^="/analytics/limits/"]')

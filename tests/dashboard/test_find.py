@@ -12,7 +12,7 @@ def lines(page: Page, heading: str = "") -> list[str]:
     return [
         " ".join(line.text_content().split())
         for group in groups
-        if not heading or group.cssselect("h3")[0].text == heading
+        if not heading or [head.text for head in group.cssselect("h3")] == [heading]
         for line in group.cssselect("a > span:not(.state)")
     ]
 
@@ -27,7 +27,7 @@ def test_a_key_is_found_by_name_id_and_hint(cast, ada):
     for text in ("fleet", cast.key.public_id, cast.key.public_id.upper(), hint, hint[:6], hint[-4:]):
         page = sought(ada, text)
         assert lines(page, "Keys") == ["Fleet tracking"], text
-        assert page.one(f"a[href='/keys/{cast.key.public_id}/']") is not None
+        assert page.one(f"a:not([data-copy])[href='/keys/{cast.key.public_id}/']") is not None
 
 
 def test_nothing_of_another_customer_is_found(cast, as_user):
@@ -39,11 +39,48 @@ def test_nothing_of_another_customer_is_found(cast, as_user):
 
 
 def test_one_key_offers_its_actions_to_who_may(cast, as_user):
-    wanted = ["Edit", "Rotate", "Manage QPS of", "Disable", "Delete"]
+    wanted = ["Copy ID of", "Edit", "Rotate", "Manage QPS of", "Disable", "Delete"]
     page = sought(as_user(cast.ben), "fleet")
     assert lines(page, "Actions on this key") == [f"{verb} Fleet tracking" for verb in wanted]
     assert page.one(f"a[hx-get='/keys/{cast.key.public_id}/rotate/']").get("hx-target") == "#dialog"
-    assert lines(sought(as_user(cast.vera), "fleet"), "Actions on this key") == []
+    assert page.one(f"a[data-copy='{cast.key.public_id}']").get("href") == f"/keys/{cast.key.public_id}/"
+    assert lines(sought(as_user(cast.vera), "fleet"), "Actions on this key") == ["Copy ID of Fleet tracking"]
+
+
+def test_on_the_page_of_a_key_its_actions_come_first(cast, ada, as_user):
+    KeyFactory(organization=cast.northwind, name="Dispatch console")
+
+    def opened(browser, path):
+        return browser.get("/find/", htmx=path)
+
+    for path in (f"/keys/{cast.key.public_id}/", f"/keys/{cast.key.public_id}/edit/"):
+        assert lines(opened(ada, path))[:3] == [
+            "Copy ID of Fleet tracking",
+            "Edit Fleet tracking",
+            "Rotate Fleet tracking",
+        ]
+    for path in ("/keys/", f"/keys/{cast.other_key.public_id}/", "/nowhere/"):
+        assert lines(opened(ada, path), "Actions on this key") == []
+    cast.key.mark_deleted(by=cast.ada)
+    assert lines(opened(ada, f"/keys/{cast.key.public_id}/"), "Actions on this key") == []
+
+
+@pytest.mark.parametrize(
+    ("text", "who", "wanted"),
+    [
+        ("rotate fleet", "ben", ["Rotate Fleet tracking"]),
+        ("fleet rot", "ben", ["Rotate Fleet tracking"]),
+        ("remove disp", "ada", ["Delete Dispatch console"]),
+        ("limits", "ada", ["Manage QPS of Dispatch console", "Manage QPS of Fleet tracking"]),
+        ("rotate theirs", "ada", []),
+        ("rotate fleet", "vera", []),
+        ("copy fleet", "vera", ["Copy ID of Fleet tracking"]),
+        ("ro fleet", "ada", []),
+    ],
+)
+def test_a_verb_and_a_part_of_a_name_find_the_action(cast, as_user, text, who, wanted):
+    KeyFactory(organization=cast.northwind, name="Dispatch console")
+    assert lines(sought(as_user(getattr(cast, who)), text), "Actions on keys") == wanted
 
 
 def test_a_deleted_key_is_not_found_and_a_disabled_one_can_be_enabled(cast, ada):

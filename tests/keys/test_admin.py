@@ -319,3 +319,12 @@ def test_the_list_counts_what_its_filters_would_leave(cast, as_user):
         page = sam.get(f"/admin/keys/apikey/?_facets=True&{narrowed}")
         assert page.status == 200
         assert "(0)" in page
+
+
+def test_the_admin_writes_times_of_24_hours_and_names_each_room_once(cast, as_user):
+    at = dt.datetime(2026, 3, 1, 14, 30, tzinfo=dt.UTC)
+    ApiKey.objects.filter(pk=cast.key.pk).update(last_used_at=at)
+    sam = as_user(cast.sam)
+    assert "1 Mar 2026, 14:30" in sam.get("/admin/keys/apikey/").texts(".field-last_used_at")
+    rooms = sam.get("/admin/").texts("#content-main caption")
+    assert len(rooms) == len(set(rooms))

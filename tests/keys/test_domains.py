@@ -40,6 +40,24 @@ def test_a_wrong_entry_is_refused_and_named(entry):
     assert f"“{entry}”" in str(error.value)
 
 
+@pytest.mark.parametrize(
+    ("typed", "shown"),
+    [
+        ("*.münchen.de", "*.münchen.de"),
+        ("例え.jp", "例え.jp"),
+        ("faß.example", "faß.example"),
+        ("plain.example", "plain.example"),
+        ("аррӏе.com", "xn--80ak6aa92e.com"),  # Cyrillic letters that look like those of a brand
+        ("pаypal.com", "xn--pypal-4ve.com"),  # one of them among Latin ones
+        ("ıkea.com", "xn--kea-iua.com"),  # an i without its dot
+    ],
+)
+def test_domains_are_shown_as_people_write_them_unless_they_could_be_taken_for_others(typed, shown):
+    stored = domains.read(typed)
+    assert stored.isascii()
+    assert domains.readable(stored) == shown
+
+
 def test_a_list_is_parted_by_commas_spaces_and_lines():
     assert domains.read_list(" a.com,b.com\n\nc.com ,, a.com\t*.d.com") == ["a.com", "b.com", "c.com", "*.d.com"]
 

@@ -145,7 +145,7 @@ def test_states_narrow_the_list_and_are_counted(cast, ada, state, names):
     states(cast)
     page = ada.get("/keys/", state=state)
     assert page.texts(".key-name h2") == names
-    assert page.texts("#states a") == ["All 7", "In use 1", "Needs attention 3", "Disabled 1", "Unused 2"]
+    assert page.texts("#states a") == ["All 7", "Healthy 1", "Needs attention 3", "Disabled 1", "Unused 2"]
 
 
 def test_a_disabled_key_says_what_to_do_quoting_its_id(cast, ada):
@@ -246,3 +246,18 @@ def test_htmx_gets_the_list_alone(cast, ada):
     page = ada.get("/keys/", htmx=True, q="fleet")
     assert page.source.strip().startswith('<div id="key-list"')
     assert "HX-Request" in page["Vary"]
+
+
+def test_domains_of_other_alphabets_are_shown_and_found_as_people_write_them(cast, ada, as_user):
+    ApiKey.objects.filter(pk=cast.key.pk).update(allowed_domains=["*.xn--mnchen-3ya.example", "xn--pypal-4ve.com"])
+    for query in ("München", "mnchen-3ya"):
+        assert row(ada.get("/keys/", q=query), cast.key).cssselect(".domains")[0].text_content().strip() == (
+            "*.münchen.example, xn--pypal-4ve.com"
+        )
+    assert not ada.get("/keys/", q="Möwe").all(".key-row")
+    for page in (
+        ada.get(f"/keys/{cast.key.public_id}/"),
+        as_user(cast.sam).get(f"/support/keys/{cast.key.public_id}/"),
+    ):
+        assert "*.münchen.example *.xn--mnchen-3ya.example" in page
+        assert page.text.count("xn--pypal-4ve.com") == 1
