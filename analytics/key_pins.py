@@ -9,11 +9,11 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from analytics.charts import Column
 from analytics.reasons import ANSWERED
+from dashboard.statements import read
 
 FRESH: Final = 2
 """The hours that are read every time are of these last pins."""
@@ -79,7 +79,7 @@ def of_keys(ids: list[int], starts: list[dt.datetime], day: dt.datetime, until: 
         "ids": ids, "starts": starts, "first": starts[0], "day": day, "until": until, "answered": ANSWERED,
         "running": starts[-1], "running_hour": starts[-1] - LAST_MINUTE,
     }  # fmt: skip
-    fresh = {row[0]: row[1:] for row in _rows(_FRESH, named)}
+    fresh = {row[0]: row[1:] for row in read(_FRESH, named)}
     newest = {pk: fresh[pk][0] if pk in fresh else None for pk in ids}
     now, kept = timezone.now(), dt.timedelta(seconds=settings.USAGE_REMEMBERED_SECONDS)
     known = {
@@ -126,7 +126,7 @@ def _count(
     counted: dict[str, dict[int, dict[int, int]]] = {
         "all": {}, "refused": {}, "old": {}, "peak": {}, "day": {}, "day_peak": {}
     }  # fmt: skip
-    for kind, key_id, places, counts in _rows(_FINISHED, {**named, "ids": ids}):
+    for kind, key_id, places, counts in read(_FINISHED, {**named, "ids": ids}):
         counted[kind][key_id] = dict(zip(places, counts, strict=True))
 
     def finished(pk: int) -> _Finished:
@@ -147,12 +147,6 @@ def _count(
         )
 
     return {pk: finished(pk) for pk in ids}
-
-
-def _rows(sql: str, named: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, named)
-        return cursor.fetchall()
 
 
 # A request is on an old string when it came after the key was given a newer one; only strings that worked within the seven days

@@ -141,6 +141,9 @@ DATABASES["default"]["OPTIONS"]["pool"] = {
     "max_size": env.int("DATABASE_POOL_SIZE", default=8),
     "timeout": 5,
 }
+# Whether statements of every page are prepared (dashboard/statements.py); only those, whatever the threshold is.
+DATABASE_PREPARES = env.bool("DATABASE_PREPARES", default=True)
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if DATABASE_PREPARES else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
     "default": {

@@ -5,13 +5,12 @@ from dataclasses import dataclass
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
-from dashboard.statements import Statement
+from dashboard.statements import Statement, read
 from dashboard.words import Words
 from keys.models import ApiKey, BillingType
 from keys.queries import PAGE_SIZE, STATE, narrow
@@ -123,8 +122,8 @@ def key_list(
     """Return one page of an organisation's keys. Three queries, however many keys there are."""
     is_narrowed = bool(query or product)
     narrowed = _sql(narrow(organization.keys.kept(), query, product)) if is_narrowed else _KEPT.of(organization.pk)
-    products = _all(_PRODUCTS)
-    counts = dict(_all(_COUNTS.replace("NARROWED", narrowed[0]), narrowed[1]))
+    products = read(_PRODUCTS)
+    counts = dict(read(_COUNTS.replace("NARROWED", narrowed[0]), narrowed[1]))
     states = GROUPS[group][1] if group in GROUPS else None
     size = sum(counts.get(state, 0) for state in states or counts)
     page = Paginator(range(size), PAGE_SIZE).get_page(number)
@@ -144,7 +143,7 @@ def key_list(
 def one_row(key: ApiKey) -> dict[str, Any]:
     """Return one key as the list shows it: `row`, and `rows` with it alone. Two queries."""
     one = _sql(ApiKey.objects.filter(pk=key.pk))
-    (row,) = _rows(one, _all(_PRODUCTS), None, "id", Paginator([0], 1).page(1))
+    (row,) = _rows(one, read(_PRODUCTS), None, "id", Paginator([0], 1).page(1))
     return {"row": row, "rows": (row,)}
 
 
@@ -164,7 +163,7 @@ SELECT key.id, key.public_id, key.name, current.hint, key.state, key.billing_typ
     coalesce(old.hint, ''), old.expires_at, old.last_used_at
 FROM (
     SELECT * FROM (SELECT keys_apikey.*, {STATE} AS state FROM (NARROWED) AS keys_apikey) AS keys
-    WHERE %s::text[] IS NULL OR state = ANY(%s) ORDER BY SORTED LIMIT %s OFFSET %s
+    WHERE %s::text[] IS NULL OR state = ANY(%s::text[]) ORDER BY SORTED LIMIT %s OFFSET %s
 ) AS key
 JOIN accounts_organization AS organization ON organization.id = key.organization_id
 LEFT JOIN keys_keysecret AS current ON current.key_id = key.id AND current.retired_at IS NULL AND current.expires_at IS NULL
@@ -180,12 +179,6 @@ def _sql(keys: QuerySet[ApiKey]) -> tuple[str, tuple[Any, ...]]:
 
 
 _KEPT = Statement(lambda pk: Organization(pk=pk).keys.kept().order_by().values_list(*_COLUMNS))
-
-
-def _all(statement: str, parameters: tuple[Any, ...] = ()) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(statement, parameters)
-        return cursor.fetchall()
 
 
 def _rows(
@@ -206,5 +199,5 @@ def _rows(
     labels = {code: str(label) for code, label in BillingType.choices}
     return tuple(
         KeyRow(*(*row[:5], labels[row[5]], tuple(name for pk, name in names if pk in row[6]), tuple(row[7]), *row[8:]))
-        for row in _all(whole, (*parameters, *window))
+        for row in read(whole, (*parameters, *window))
     )
