@@ -1,11 +1,18 @@
-"""Keys as lists show them, with their usage: values are worked out once per key, and templates of keys are filled in with them."""
+"""Keys as lists show them, with their usage: values are worked out once per key, and templates of keys are filled in with them.
 
-from collections.abc import Sequence
+What was drawn is remembered by each process under all that went into it: the row, as the database told it, and its usage; who may
+do what in which organisation, language, zone and day (`keys.rows.Reading`); and what time alone changes. The token of its
+forms, which is of one person, is put in for each answer.
+"""
+
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from typing import Any
+from typing import Any, Final
 
+from django.core.signals import setting_changed
+from django.dispatch import receiver
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
@@ -16,6 +23,9 @@ from dashboard import languages, words
 from dashboard.templatetags.ui import state
 from keys import rows
 from keys.listing import KeyRow
+
+REMEMBERED_MAX: Final = 2048
+"""Of so many rows; one more, and all are forgotten. A card takes five kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +48,41 @@ def draw(
     if usages is None:
         usages = key_usage.of_keys([row.pk for row in found], request.organization)
     reader = rows.Reader(request)
-    fill = _line if template_name == "keys/_line.html" else _card
     drawn = []
     for row in found:
         usage = usages.get(row.pk, key_usage.NOTHING)
-        about = {
-            **reader.about,
-            "row": rows.shape(row),
-            "usage": UsageShape(usage.requests > 0, usage.peak_qps > 0),
-            "is_oob": is_oob,
-        }
-        texts = rows.texts(row, reader)
-        texts["states"] = badges(row.state, usage, reader.clock.language)
-        texts["spark"] = spark(usage)
-        fill(row, usage, reader, texts)
-        drawn.append(reader.stamps.fill(template_name, about, texts))
-    return SafeString("".join(drawn))
+        made_of = (template_name, is_oob, reader.reading, row, usage, rows.passing(row, reader))
+        html = _remembered.get(made_of)
+        if html is None:
+            if len(_remembered) >= REMEMBERED_MAX:
+                _remembered.clear()
+            html = _remembered[made_of] = _draw(row, usage, template_name, reader, is_oob=is_oob)
+        drawn.append(html)
+    return rows.with_token(drawn, request)
+
+
+_remembered: dict[tuple[Hashable, ...], str] = {}
+
+
+@receiver(setting_changed)
+def _forget(**_: Any) -> None:
+    """Draw all anew where tests change a setting."""
+    _remembered.clear()
+
+
+def _draw(row: KeyRow, usage: KeyUsage, template_name: str, reader: rows.Reader, *, is_oob: bool) -> str:
+    about = {
+        **reader.about,
+        "row": rows.shape(row),
+        "usage": UsageShape(usage.requests > 0, usage.peak_qps > 0),
+        "is_oob": is_oob,
+    }
+    texts = rows.texts(row, reader)
+    texts["states"] = badges(row.state, usage, reader.clock.language)
+    texts["spark"] = spark(usage)
+    fill = _line if template_name == "keys/_line.html" else _card
+    fill(row, usage, reader, texts)
+    return reader.stamps.fill(template_name, about, texts)
 
 
 def _card(row: KeyRow, usage: KeyUsage, reader: rows.Reader, texts: dict[str, str]) -> None:

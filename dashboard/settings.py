@@ -135,7 +135,9 @@ DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])  # a socket
 DATABASES["default"].setdefault("OPTIONS", {})
 # Compiling a statement over millions of usage rows, and starting workers for it, takes longer than running it; an address may bring
 # options of its own.
-DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off -c max_parallel_workers_per_gather=0")
+DATABASES["default"]["OPTIONS"].setdefault(
+    "options", "-c jit=off -c max_parallel_workers_per_gather=0 -c plan_cache_mode=force_generic_plan"
+)
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", default=8),

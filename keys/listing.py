@@ -1,7 +1,10 @@
 """The list of keys: which there are, narrowed, and what a row shows of each; SQL, since a page of fifty is asked for all the time."""
 
 import datetime as dt
+import json
+from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from django.core.paginator import Page, Paginator
@@ -10,12 +13,15 @@ from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
+from dashboard import languages
 from dashboard.statements import Statement, read
 from dashboard.words import Words
 from keys.models import ApiKey, BillingType
 from keys.queries import PAGE_SIZE, STATE, narrow
 
 SHOWN_DOMAINS = 3
+ROWS_MAX = 4096
+"""So many rows are remembered; one takes about a kilobyte."""
 SORTS: dict[str, tuple[Words, str]] = {
     "created": (_("Newest first"), "created_at DESC, id DESC"),
     "name": (_("Name"), "name, id"),
@@ -30,9 +36,9 @@ GROUPS = {
 }
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeyRow:
-    """One key as the list shows it."""
+    """One key as the list shows it: the same object as long as the database says the same of it."""
 
     pk: int
     public_id: str
@@ -156,14 +162,14 @@ _COUNTS = f"SELECT state, count(*) FROM (SELECT {STATE} AS state FROM (NARROWED)
 
 # First the page of keys, then what rows need from other tables, so that this is looked for fifty times at most.
 _ROWS = f"""
-SELECT key.id, key.public_id, key.name, current.hint, key.state, key.billing_type,
+SELECT json_build_array(key.id, key.public_id, key.name, current.hint, key.state, key.billing_type,
     ARRAY(SELECT held.product_id FROM keys_keyproduct AS held WHERE held.key_id = key.id),
     key.allowed_domains, key.created_at, key.rotated_at, key.last_used_at, key.expires_at, key.disabled_at, key.disabled_reason,
     key.disabled_by_staff, current.sealed IS NOT NULL AND NOT organization.shows_secrets_once,
-    coalesce(old.hint, ''), old.expires_at, old.last_used_at
+    coalesce(old.hint, ''), old.expires_at, old.last_used_at)::text
 FROM (
     SELECT * FROM (SELECT keys_apikey.*, {STATE} AS state FROM (NARROWED) AS keys_apikey) AS keys
-    WHERE %s::text[] IS NULL OR state = ANY(%s::text[]) ORDER BY SORTED LIMIT %s OFFSET %s
+    OF_STATES ORDER BY SORTED LIMIT SIZE OFFSET %s
 ) AS key
 JOIN accounts_organization AS organization ON organization.id = key.organization_id
 LEFT JOIN keys_keysecret AS current ON current.key_id = key.id AND current.retired_at IS NULL AND current.expires_at IS NULL
@@ -190,14 +196,41 @@ def _rows(
 ) -> tuple[KeyRow, ...]:
     """Return a page's rows. `states` None: of every state."""
     statement, parameters = narrowed
-    wanted = list(states) if states is not None else None
+    wanted = () if states is None else (list(states),)
     sorted_by = ", ".join(f"key.{part}" for part in order.split(", "))
     head, _, tail = _ROWS.rpartition("SORTED")
-    whole = f"{head.replace('SORTED', order)}{sorted_by}{tail}".replace("NARROWED", statement)
-    window = (wanted, wanted, page.paginator.per_page, page.start_index() - 1)
-    names = [(pk, name) for pk, _, name in products]
-    labels = {code: str(label) for code, label in BillingType.choices}
-    return tuple(
-        KeyRow(*(*row[:5], labels[row[5]], tuple(name for pk, name in names if pk in row[6]), tuple(row[7]), *row[8:]))
-        for row in read(whole, (*parameters, *window))
-    )
+    whole = f"{head.replace('SORTED', order)}{sorted_by}{tail}".replace("SIZE", str(page.paginator.per_page))
+    whole = whole.replace("OF_STATES", "WHERE state = ANY(%s::text[])" if wanted else "").replace("NARROWED", statement)
+    window = (*wanted, page.start_index() - 1)
+    words = _words(tuple((pk, name) for pk, _, name in products), languages.current())
+    return tuple(_row(told, words) for (told,) in read(whole, (*parameters, *window)))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Words:
+    """What is said in rows for what keys only name: products in the order of the list, ways of billing."""
+
+    products: tuple[tuple[int, str], ...]
+    billing: Mapping[str, str]
+
+
+@lru_cache
+def _words(products: tuple[tuple[int, str], ...], language: str) -> _Words:
+    return _Words(products, {code: str(label) for code, label in BillingType.choices})
+
+
+@lru_cache(maxsize=ROWS_MAX)
+def _row(told: str, words: _Words) -> KeyRow:
+    """Return a row by what the database tells of it."""
+    pk, public_id, name, hint, state, billing, held, domains, *values = json.loads(told)
+    products = tuple(product for product_id, product in words.products if product_id in held)
+    created_at, rotated_at, last_used_at, expires_at, disabled_at, *disabled, grace_hint, ends_at, used_at = values
+    return KeyRow(
+        pk, public_id, name, hint, state, words.billing[billing], products, tuple(domains),
+        dt.datetime.fromisoformat(created_at), _moment(rotated_at), _moment(last_used_at), _moment(expires_at), _moment(disabled_at),
+        *disabled, grace_hint, _moment(ends_at), _moment(used_at),
+    )  # fmt: skip
+
+
+def _moment(text: str | None) -> dt.datetime | None:
+    return dt.datetime.fromisoformat(text) if text else None
