@@ -95,6 +95,7 @@ class Group:
 class Choice:
     """A product above the list."""
 
+    pk: int
     code: str
     name: str
 
@@ -125,11 +126,11 @@ def key_list(
     sort: str = "",
     number: str = "1",
 ) -> KeyList:
-    """Return one page of an organisation's keys. Three queries, however many keys there are."""
+    """Return one page of an organisation's keys. Two queries, however many keys there are."""
     is_narrowed = bool(query or product)
     narrowed = _sql(narrow(organization.keys.kept(), query, product)) if is_narrowed else _KEPT.of(organization.pk)
-    products = read(_PRODUCTS)
-    counts = dict(read(_COUNTS.replace("NARROWED", narrowed[0]), narrowed[1]))
+    ((told, counted),) = read(_AROUND.replace("NARROWED", narrowed[0]), narrowed[1])
+    products, counts = _products(told), counted or {}
     states = GROUPS[group][1] if group in GROUPS else None
     size = sum(counts.get(state, 0) for state in states or counts)
     page = Paginator(range(size), PAGE_SIZE).get_page(number)
@@ -140,7 +141,7 @@ def key_list(
         page=page,
         rows=_rows(narrowed, products, states, SORTS.get(sort, SORTS["created"])[1], page) if page.object_list else (),
         groups=groups,
-        products=tuple(Choice(code, name) for _, code, name in products),
+        products=products,
         sorts=tuple((code, word) for code, (word, _) in SORTS.items()),
         is_narrowed=is_narrowed or bool(group),
     )
@@ -149,7 +150,8 @@ def key_list(
 def one_row(key: ApiKey) -> dict[str, Any]:
     """Return one key as the list shows it: `row`, and `rows` with it alone. Two queries."""
     one = _sql(ApiKey.objects.filter(pk=key.pk))
-    (row,) = _rows(one, read(_PRODUCTS), None, "id", Paginator([0], 1).page(1))
+    ((told,),) = read(_PRODUCTS)
+    (row,) = _rows(one, _products(told), None, "id", Paginator([0], 1).page(1))
     return {"row": row, "rows": (row,)}
 
 
@@ -157,8 +159,16 @@ _COLUMNS = (
     "id", "public_id", "organization_id", "name", "billing_type", "allowed_domains", "created_at", "rotated_at", "last_used_at",
     "expires_at", "disabled_at", "disabled_reason", "disabled_by_staff",
 )  # fmt: skip
-_PRODUCTS = "SELECT id, code, name FROM keys_product ORDER BY position, name"
-_COUNTS = f"SELECT state, count(*) FROM (SELECT {STATE} AS state FROM (NARROWED) AS keys_apikey) AS keys GROUP BY state"  # noqa: S608 - constants
+_PRODUCTS = (
+    "SELECT coalesce(json_agg(json_build_array(id, code, name) ORDER BY position, name), '[]')::text FROM keys_product"
+)
+# What products there are, and how many keys in each state.
+_AROUND = f"""
+SELECT ({_PRODUCTS}), (
+    SELECT json_object_agg(state, count) FROM (
+        SELECT state, count(*) AS count FROM (SELECT {STATE} AS state FROM (NARROWED) AS keys_apikey) AS keys GROUP BY state
+    ) AS counted)
+"""  # noqa: S608 - put together from constants of this module
 
 # First the page of keys, then what rows need from other tables, so that this is looked for fifty times at most.
 _ROWS = f"""
@@ -189,7 +199,7 @@ _KEPT = Statement(lambda pk: Organization(pk=pk).keys.kept().order_by().values_l
 
 def _rows(
     narrowed: tuple[str, tuple[Any, ...]],
-    products: list[tuple[Any, ...]],
+    products: tuple[Choice, ...],
     states: tuple[str, ...] | None,
     order: str,
     page: Page[int],
@@ -202,20 +212,25 @@ def _rows(
     whole = f"{head.replace('SORTED', order)}{sorted_by}{tail}".replace("SIZE", str(page.paginator.per_page))
     whole = whole.replace("OF_STATES", "WHERE state = ANY(%s::text[])" if wanted else "").replace("NARROWED", statement)
     window = (*wanted, page.start_index() - 1)
-    words = _words(tuple((pk, name) for pk, _, name in products), languages.current())
+    words = _words(products, languages.current())
     return tuple(_row(told, words) for (told,) in read(whole, (*parameters, *window)))
+
+
+@lru_cache
+def _products(told: str) -> tuple[Choice, ...]:
+    return tuple(Choice(*product) for product in json.loads(told))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Words:
     """What is said in rows for what keys only name: products in the order of the list, ways of billing."""
 
-    products: tuple[tuple[int, str], ...]
+    products: tuple[Choice, ...]
     billing: Mapping[str, str]
 
 
 @lru_cache
-def _words(products: tuple[tuple[int, str], ...], language: str) -> _Words:
+def _words(products: tuple[Choice, ...], language: str) -> _Words:
     return _Words(products, {code: str(label) for code, label in BillingType.choices})
 
 
@@ -223,7 +238,7 @@ def _words(products: tuple[tuple[int, str], ...], language: str) -> _Words:
 def _row(told: str, words: _Words) -> KeyRow:
     """Return a row by what the database tells of it."""
     pk, public_id, name, hint, state, billing, held, domains, *values = json.loads(told)
-    products = tuple(product for product_id, product in words.products if product_id in held)
+    products = tuple(product.name for product in words.products if product.pk in held)
     created_at, rotated_at, last_used_at, expires_at, disabled_at, *disabled, grace_hint, ends_at, used_at = values
     return KeyRow(
         pk, public_id, name, hint, state, words.billing[billing], products, tuple(domains),

@@ -12,12 +12,14 @@ from typing import Any, Final
 
 from django.conf import settings
 from django.utils.safestring import SafeString
+from django.utils.translation import pgettext
 
 from accounts.roles import Member
-from dashboard import form_token, languages
+from dashboard import form_token, languages, words
 from dashboard.moments import Clock
 from dashboard.stamps import Stamps
-from keys.listing import SORTS, KeyList, KeyRow
+from dashboard.templatetags.ui import address_of
+from keys.listing import SORTS, Group, KeyList, KeyRow
 
 SHOWN_PRODUCTS: Final = 3
 READINGS_MAX: Final = 1024
@@ -171,6 +173,26 @@ def passing(row: KeyRow, reader: Reader) -> tuple[str, ...]:
 def with_token(drawn: Iterable[str], request: Any) -> SafeString:
     """Join rows, with the token in their forms."""
     return SafeString("".join(drawn).replace(FORM_TOKEN, form_token.of(request)))
+
+
+def states(found: KeyList, request: Any, chosen: str) -> SafeString:
+    """Return the choices of states above the list, with how many keys each has."""
+    stamps = Stamps(languages.current())
+    choices = [Group("", pgettext("keys", "All"), found.total), *found.groups]
+    return SafeString(
+        "".join(
+            stamps.fill(
+                "keys/_state.html",
+                {"is_chosen": each.code == chosen},
+                {
+                    "address": address_of(request, state=each.code, page=None),
+                    "word": str(each.word),
+                    "count": words.number(each.count),
+                },
+            )
+            for each in choices
+        )
+    )
 
 
 def deviation(row: KeyRow, reading: Reading) -> Deviation | None:
