@@ -4,20 +4,21 @@ import datetime as dt
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any
 
 from django.core.paginator import Page, Paginator
+from django.db import connection
 from django.db.models import QuerySet
 from django.utils.translation import gettext_lazy as _
 from django.utils.translation import pgettext_lazy
 
 from accounts.models import Organization
-from dashboard import languages
+from dashboard import languages, public_ids
 from dashboard.statements import Statement, read
 from dashboard.words import Words
 from keys.models import ApiKey, BillingType
-from keys.queries import PAGE_SIZE, STATE, narrow
+from keys.queries import PAGE_SIZE, STATE, hint_of, narrow, sought
 
 SHOWN_DOMAINS = 3
 ROWS_MAX = 4096
@@ -128,7 +129,7 @@ def key_list(
 ) -> KeyList:
     """Return one page of an organisation's keys. Two queries, however many keys there are."""
     is_narrowed = bool(query or product)
-    narrowed = _sql(narrow(organization.keys.kept(), query, product)) if is_narrowed else _KEPT.of(organization.pk)
+    narrowed = statement_of(organization, query, product)
     ((told, counted),) = read(_AROUND.replace("NARROWED", narrowed[0]), narrowed[1])
     products, counts = _products(told), counted or {}
     states = GROUPS[group][1] if group in GROUPS else None
@@ -194,7 +195,35 @@ def _sql(keys: QuerySet[ApiKey]) -> tuple[str, tuple[Any, ...]]:
     return statement, tuple(parameters)
 
 
-_KEPT = Statement(lambda pk: Organization(pk=pk).keys.kept().order_by().values_list(*_COLUMNS))
+# What is looked for while a search is compiled. Three kinds of queries make three statements (`queries.narrow`); in texts of
+# two, three dots tell what is looked for in hints.
+_TEXT, _SHORT, _ID, _PRODUCT = "any...text", "...", "key_0000000000000000", "any-product-7316048259"
+
+
+@cache
+def _statement(query: str, product: str) -> Statement:
+    return Statement(
+        lambda pk: narrow(Organization(pk=pk).keys.kept(), query, product).order_by().values_list(*_COLUMNS)
+    )
+
+
+def statement_of(organization: Organization, query: str, product: str) -> tuple[str, tuple[Any, ...]]:
+    """Return the statement for the keys that a search finds, compiled once for its kind, and its parameters."""
+    query = sought(query)
+    public_id = public_ids.normalise(query, "key")
+    kind = _ID if public_id else _TEXT if len(query) >= 4 else _SHORT if query else ""
+    statement, parameters = _statement(kind, _PRODUCT if product else "").of(organization.pk)
+    meant = {
+        _like(kind): _like(query),
+        _like(hint_of(kind)): _like(hint_of(query)),
+        _ID: public_id,
+        _PRODUCT: product,
+    }
+    return statement, tuple(meant.get(each, each) for each in parameters)
+
+
+def _like(text: str) -> str:
+    return f"%{connection.ops.prep_for_like_query(text)}%"
 
 
 def _rows(

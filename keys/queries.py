@@ -76,14 +76,24 @@ def find(organization: Organization, query: str, most: int) -> list[Any]:
     return list(found.order_by(F("last_used_at").desc(nulls_last=True), "-pk")[:most])
 
 
+def sought(query: str) -> str:
+    """Return what is looked for, of what was typed."""
+    return query.strip()[:200]
+
+
+def hint_of(query: str) -> str:
+    """Return what is looked for in hints, which have one sign for three dots."""
+    return query.replace("...", "…")
+
+
 def narrow(keys: QuerySet[ApiKey], query: str, product: str) -> QuerySet[ApiKey]:
     """Return those with this in name, ID, hint or domain, and with this product, by its code."""
     if product:
         keys = keys.filter(Exists(KeyProduct.objects.filter(key=OuterRef("pk"), product__code=product)))
-    query = query.strip()[:200]
+    query = sought(query)
     if not query:
         return keys
-    hint = query.replace("...", "…")
+    hint = hint_of(query)
     domain = Func(F("allowed_domains"), Value(" "), function="array_to_string", output_field=TextField())
     wanted = Q(name__icontains=query) | Q(domains_text__icontains=query)
     wanted |= Q(Exists(KeySecret.objects.filter(key=OuterRef("pk"), hint__contains=hint)))

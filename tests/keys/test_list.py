@@ -9,7 +9,9 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Plan
+from keys import listing
 from keys.models import ApiKey
+from keys.queries import narrow
 from tests import factories
 from tests.factories import KeyFactory, string_of
 
@@ -246,3 +248,15 @@ def test_htmx_gets_the_list_alone(cast, ada):
     page = ada.get("/keys/", htmx=True, q="fleet")
     assert page.source.strip().startswith('<div id="key-list"')
     assert "HX-Request" in page["Vary"]
+
+
+@pytest.mark.parametrize("product", ["", "routing"])
+@pytest.mark.parametrize(
+    "query",
+    ["", " ", "a", "%", "_a%", "...", "fleet", "Ö...ß", "lk_...4Ab\\", "any...text", "key_7F3K9M2QX4TB8WNE", "7f3k 9m2q-x4tb 8wne", "x" * 300],
+)  # fmt: skip
+def test_a_search_that_was_compiled_before_asks_what_it_would_anew(cast, query, product):
+    listing.statement_of(cast.other, "another...text", "search")
+    found = narrow(cast.northwind.keys.kept(), query, product).order_by().values_list(*listing._COLUMNS)
+    statement, parameters = found.query.sql_with_params()
+    assert listing.statement_of(cast.northwind, query, product) == (statement, tuple(parameters))
