@@ -7,9 +7,9 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import cached_property
 from typing import Any, Final
 
+import psycopg
 from django.conf import settings
 from django.db import NotSupportedError, connection
-from django.db.backends.postgresql.base import ServerBindingCursor
 from django.db.models import QuerySet
 
 _ANYBODY: Final = -7_316_048_259
@@ -18,7 +18,7 @@ _ANYBODY: Final = -7_316_048_259
 Parameters = Sequence[Any] | Mapping[str, Any]
 
 
-class _Prepared(ServerBindingCursor):
+class _Prepared(psycopg.Cursor[tuple[Any, ...]]):
     """A cursor whose statements PostgreSQL keeps for the connection."""
 
     def execute(self, query: Any, params: Any = None, **options: Any) -> Any:
@@ -33,7 +33,7 @@ def read(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
     transaction that would be its end: there nothing is prepared.
     """
     if not settings.DATABASE_PREPARES or connection.in_atomic_block:
-        return _rows(ServerBindingCursor, statement, parameters)
+        return _rows(psycopg.Cursor, statement, parameters)
     try:
         return _rows(_Prepared, statement, parameters)
     except NotSupportedError:  # cached plan must not change result type
@@ -42,11 +42,14 @@ def read(statement: str, parameters: Parameters = ()) -> list[tuple[Any, ...]]:
         return _rows(_Prepared, statement, parameters)
 
 
-def _rows(kind: type[ServerBindingCursor], statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
+def _rows(kind: type[psycopg.Cursor[Any]], statement: str, parameters: Parameters) -> list[tuple[Any, ...]]:
+    """Ask as `connection.cursor()` does, but with parameters that PostgreSQL puts in."""
     connection.ensure_connection()
-    with connection._prepare_cursor(kind(connection.connection)) as cursor:  # as connection.cursor() makes its own
+    wrap = connection.make_debug_cursor if connection.queries_logged else connection.make_cursor
+    bare: Any = kind(connection.connection)
+    with wrap(bare) as cursor:
         cursor.execute(statement, parameters)
-        return cursor.fetchall()  # type: ignore[no-any-return]
+        return cursor.fetchall()
 
 
 class Statement:

@@ -268,11 +268,12 @@ def _row(told: str, words: _Words) -> KeyRow:
     """Return a row by what the database tells of it."""
     pk, public_id, name, hint, state, billing, held, domains, *values = json.loads(told)
     products = tuple(product.name for product in words.products if product.pk in held)
-    created_at, rotated_at, last_used_at, expires_at, disabled_at, *disabled, grace_hint, ends_at, used_at = values
+    created_at, rotated_at, last_used_at, expires_at, disabled_at, reason, by_staff, is_copyable, *grace = values
+    grace_hint, grace_ends_at, grace_last_used_at = grace
     return KeyRow(
         pk, public_id, name, hint, state, words.billing[billing], products, tuple(domains),
         dt.datetime.fromisoformat(created_at), _moment(rotated_at), _moment(last_used_at), _moment(expires_at), _moment(disabled_at),
-        *disabled, grace_hint, _moment(ends_at), _moment(used_at),
+        reason, by_staff, is_copyable, grace_hint, _moment(grace_ends_at), _moment(grace_last_used_at),
     )  # fmt: skip
 
 
