@@ -23,7 +23,8 @@ PLACES = ("/keys/", "/keys/?layout=table")
 def remembering(settings, monkeypatch):
     """Remember as production does; keys of other tests have the same numbers."""
     monkeypatch.setattr(key_pins, "_remembered", {})
-    monkeypatch.setattr(key_cards, "_remembered", {})
+    for memory in ("_remembered", "_texts"):
+        monkeypatch.setattr(key_cards, memory, {})
     settings.USAGE_REMEMBERED_SECONDS = 600
 
 
@@ -36,7 +37,7 @@ def cards(browser, place="/keys/"):
 
 
 def drawn_anew(browser, place="/keys/"):
-    key_cards._remembered.clear()
+    key_cards._forget()
     return cards(browser, place)
 
 
@@ -112,7 +113,7 @@ def test_nobody_gets_the_card_of_another_role_customer_or_language(cast, as_user
     people = [cast.ada, cast.ben, cast.vera, cast.mallory]
     asked = [(as_user(person), place) for place in PLACES for person in people]
     anew = [drawn_anew(*each) for each in asked]
-    key_cards._remembered.clear()
+    key_cards._forget()
     for _ in range(2):
         assert [cards(*each) for each in asked] == anew
     type(cast.ben).objects.filter(pk=cast.ben.pk).update(language="de")
@@ -128,7 +129,7 @@ def test_nobody_gets_the_card_of_another_role_customer_or_language(cast, as_user
 def test_what_is_remembered_holds_no_key_and_no_token(cast, ada, remembering):
     page = ada.get("/keys/")
     tokens = {each.get("value") for each in page.all("input[name=csrfmiddlewaretoken]")}
-    kept = repr(key_cards._remembered) + "".join(key_cards._remembered.values())
+    kept = repr((key_cards._remembered, key_cards._texts))
     assert len(tokens) == 1
     assert cast.key.public_id in kept
     for secret in (*tokens, string_of(cast.key), cast.ada.email):
