@@ -13,6 +13,6 @@ class AnalyticsConfig(AppConfig):
     def ready(self) -> None:
         """Have the state of a key tell of its traffic, wherever it is shown, counted or looked for."""
         from analytics.key_states import TRAFFIC
-        from keys import queries
+        from keys import traffic
 
-        queries.read_traffic_with(TRAFFIC)
+        traffic.read_with(TRAFFIC)

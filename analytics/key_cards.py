@@ -1,11 +1,19 @@
-"""Keys as lists show them, with their usage: values are worked out once per key, and templates of keys are filled in with them."""
+"""Keys as lists show them, with their usage: values are worked out once per key, and templates of keys are filled in with them.
 
-from collections.abc import Sequence
+What was drawn is remembered by each process under all that went into it: the row, as the database told it, and its usage; who may
+do what in which organisation, language, zone and day (`keys.rows.Reading`); and what time alone changes. The token of its
+forms, which is of one person, is put in for each answer.
+"""
+
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from html import escape
-from typing import Any
+from typing import Any, Final, TypeVar
 
+from django.core.signals import setting_changed
+from django.dispatch import receiver
+from django.utils.html import conditional_escape
 from django.utils.safestring import SafeString
 from django.utils.translation import gettext, ngettext
 
@@ -16,6 +24,11 @@ from dashboard import languages, words
 from dashboard.templatetags.ui import state
 from keys import rows
 from keys.listing import KeyRow
+
+Kept = TypeVar("Kept")
+LINE: Final = "keys/_line.html"
+REMEMBERED_MAX: Final = 2048
+"""Of so many rows; one more, and all are forgotten. A card takes five kilobytes."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,37 +51,68 @@ def draw(
     if usages is None:
         usages = key_usage.of_keys([row.pk for row in found], request.organization)
     reader = rows.Reader(request)
-    fill = _line if template_name == "keys/_line.html" else _card
     drawn = []
     for row in found:
         usage = usages.get(row.pk, key_usage.NOTHING)
-        about = {
-            **reader.about,
-            "row": rows.shape(row),
-            "usage": UsageShape(usage.requests > 0, usage.peak_qps > 0),
-            "is_oob": is_oob,
-        }
-        texts = rows.texts(row, reader)
-        texts["states"] = badges(row.state, usage, reader.clock.language)
-        texts["spark"] = spark(usage)
-        fill(row, usage, reader, texts)
-        drawn.append(reader.stamps.fill(template_name, about, texts))
-    return SafeString("".join(drawn))
+        of_record = (template_name, reader.reading, row, rows.passing(row, reader))
+        made_of = (of_record, is_oob, usage)
+        html = _remembered.get(made_of)
+        if html is None:
+            if (texts := _texts.get(of_record)) is None:
+                texts = _keep(_texts, of_record, _record_texts(row, template_name, reader))
+            html = _keep(_remembered, made_of, _draw(row, usage, texts, template_name, reader, is_oob=is_oob))
+        drawn.append(html)
+    return rows.with_token(drawn, request)
 
 
-def _card(row: KeyRow, usage: KeyUsage, reader: rows.Reader, texts: dict[str, str]) -> None:
-    texts["products"] = rows.chips(row, reader)
-    texts["total"] = total(usage)
-    texts["peak"] = peak(usage)
-    texts["deviation"] = rows.notice(row, reader)
+_remembered: dict[tuple[Hashable, ...], str] = {}
+_texts: dict[tuple[Hashable, ...], dict[str, str]] = {}
+"""What is said of a key whatever its usage, escaped: a key in the middle of its traffic has another usage each time."""
 
 
-def _line(row: KeyRow, usage: KeyUsage, reader: rows.Reader, texts: dict[str, str]) -> None:
-    more = len(row.products) - 1
-    texts["first_product"] = row.products[0] if row.products else ""
-    texts["more_products"] = f"+{more}" if more > 0 else ""
-    texts["requests"] = words.number(usage.requests)
-    texts["peak"] = level(usage.peak_qps, usage.peak_limit)
+def _keep(memory: dict[tuple[Hashable, ...], Kept], made_of: tuple[Hashable, ...], made: Kept) -> Kept:
+    if len(memory) >= REMEMBERED_MAX:
+        memory.clear()
+    memory[made_of] = made
+    return made
+
+
+@receiver(setting_changed)
+def _forget(**_: Any) -> None:
+    """Draw all anew where tests change a setting."""
+    _remembered.clear()
+    _texts.clear()
+
+
+def _draw(
+    row: KeyRow, usage: KeyUsage, of_record: dict[str, str], template_name: str, reader: rows.Reader, *, is_oob: bool
+) -> str:
+    about = {
+        **reader.about,
+        "row": rows.shape(row),
+        "usage": UsageShape(usage.requests > 0, usage.peak_qps > 0),
+        "is_oob": is_oob,
+    }
+    texts = {**of_record, "states": badges(row.state, usage, reader.clock.language), "spark": spark(usage)}
+    if template_name == LINE:
+        texts["requests"] = SafeString(words.number(usage.requests))
+        texts["peak"] = level(usage.peak_qps, usage.peak_limit)
+    else:
+        texts["total"] = total(usage)
+        texts["peak"] = peak(usage)
+    return reader.stamps.fill(template_name, about, texts)
+
+
+def _record_texts(row: KeyRow, template_name: str, reader: rows.Reader) -> dict[str, str]:
+    texts = rows.texts(row, reader)
+    if template_name == LINE:
+        more = len(row.products) - 1
+        texts["first_product"] = row.products[0] if row.products else ""
+        texts["more_products"] = f"+{more}" if more > 0 else ""
+    else:
+        texts["products"] = rows.chips(row, reader)
+        texts["deviation"] = rows.notice(row, reader)
+    return {name: conditional_escape(text) for name, text in texts.items()}
 
 
 # Parts of a row, which pages of one key show too; the look of each is in one place. ------------------------------------

@@ -5,15 +5,17 @@ who searches a list, letter after letter, the week of a key is counted once. The
 """
 
 import datetime as dt
+import json
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from django.conf import settings
-from django.db import connection
 from django.utils import timezone
 
 from analytics.charts import Column
 from analytics.reasons import ANSWERED
+from dashboard.statements import read
 
 FRESH: Final = 2
 """The hours that are read every time are of these last pins."""
@@ -33,9 +35,9 @@ class Peak:
     of_day: int
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class Pins:
-    """Counts of one key: all and refused ones, by pin what is drawn; the last day's requests, QPS breaches, errors."""
+    """Counts of one key, the same object as long as they are the same: all and refused ones, by pin what is drawn; the last day's requests, QPS breaches, errors."""
 
     requests: int
     refused: int
@@ -45,7 +47,7 @@ class Pins:
     peaks: tuple[Peak, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class _Finished:
     """What the finished hours of one key add up to, from the first pin until an hour. `newest` is the string that made others old.
 
@@ -66,7 +68,8 @@ class _Finished:
 
 
 _remembered: dict[int, _Finished] = {}
-_NOTHING: Final = (None, (), (), (), (), 0, 0, 0, 0, 0, 0, 0, 0)
+_NOTHING: Final = (None, "[[], [], [], [], 0, 0, 0, 0, 0, 0, 0, 0, 0]")
+JOINED_MAX: Final = 4096
 
 
 def of_keys(ids: list[int], starts: list[dt.datetime], day: dt.datetime, until: dt.datetime) -> dict[int, Pins]:
@@ -79,7 +82,7 @@ def of_keys(ids: list[int], starts: list[dt.datetime], day: dt.datetime, until: 
         "ids": ids, "starts": starts, "first": starts[0], "day": day, "until": until, "answered": ANSWERED,
         "running": starts[-1], "running_hour": starts[-1] - LAST_MINUTE,
     }  # fmt: skip
-    fresh = {row[0]: row[1:] for row in _rows(_FRESH, named)}
+    fresh = {row[0]: row[1:] for row in read(_FRESH, named)}
     newest = {pk: fresh[pk][0] if pk in fresh else None for pk in ids}
     now, kept = timezone.now(), dt.timedelta(seconds=settings.USAGE_REMEMBERED_SECONDS)
     known = {
@@ -93,11 +96,13 @@ def of_keys(ids: list[int], starts: list[dt.datetime], day: dt.datetime, until: 
         if len(_remembered) > REMEMBERED_MAX:
             _remembered.clear()
         _remembered.update({pk: known[pk] for pk in missing})
-    return {pk: _joined(known[pk], fresh.get(pk, _NOTHING)) for pk in ids}
+    return {pk: _joined(known[pk], fresh.get(pk, _NOTHING)[1]) for pk in ids}
 
 
-def _joined(week: _Finished, fresh: tuple[Any, ...]) -> Pins:
-    _, ids, names, limits, highest, *counts = fresh
+@lru_cache(maxsize=JOINED_MAX)
+def _joined(week: _Finished, told: str) -> Pins:
+    """Join the finished hours with what the database tells of the last two."""
+    ids, names, limits, highest, *counts = json.loads(told)
     peaks = tuple(
         Peak(name, limit, max(peak or 0, week.peaks.get(pk, 0)), max(peak or 0, week.day_peaks.get(pk, 0)))
         for pk, name, limit, peak in zip(ids, names, limits, highest, strict=True)
@@ -126,7 +131,7 @@ def _count(
     counted: dict[str, dict[int, dict[int, int]]] = {
         "all": {}, "refused": {}, "old": {}, "peak": {}, "day": {}, "day_peak": {}
     }  # fmt: skip
-    for kind, key_id, places, counts in _rows(_FINISHED, {**named, "ids": ids}):
+    for kind, key_id, places, counts in read(_FINISHED, {**named, "ids": ids}):
         counted[kind][key_id] = dict(zip(places, counts, strict=True))
 
     def finished(pk: int) -> _Finished:
@@ -149,17 +154,11 @@ def _count(
     return {pk: finished(pk) for pk in ids}
 
 
-def _rows(sql: str, named: dict[str, Any]) -> list[tuple[Any, ...]]:
-    with connection.cursor() as cursor:
-        cursor.execute(sql, named)
-        return cursor.fetchall()
-
-
 # A request is on an old string when it came after the key was given a newer one; only strings that worked within the seven days
 # are looked for.
 _NEWEST = """newest AS (
     SELECT key_id, number, created_at FROM keys_keysecret AS secret
-    WHERE key_id = ANY(%(ids)s) AND expires_at IS NULL AND retired_at IS NULL AND EXISTS (
+    WHERE key_id = ANY(%(ids)s::bigint[]) AND expires_at IS NULL AND retired_at IS NULL AND EXISTS (
         SELECT 1 FROM keys_keysecret WHERE key_id = secret.key_id AND number < secret.number AND expires_at > %(first)s)
 )"""
 
@@ -169,10 +168,10 @@ WITH used AS (
     SELECT key_id, product_id, sum(requests) AS requests, sum(over_qps) AS over_qps, sum(errors_4xx + errors_5xx) AS errors,
            sum(requests) FILTER (WHERE hour < %(running_hour)s) AS earlier, sum(requests) FILTER (WHERE hour >= %(running_hour)s) AS running,
            max(peak_qps) AS peak
-    FROM usage_hour WHERE key_id = ANY(%(ids)s) AND hour >= %(until)s GROUP BY 1, 2
+    FROM usage_hour WHERE key_id = ANY(%(ids)s::bigint[]) AND hour >= %(until)s GROUP BY 1, 2
 ), held AS (
     SELECT key_id, product_id, name, position, coalesce(qps_limit, default_qps) AS qps
-    FROM keys_keyproduct JOIN keys_product AS product ON product.id = product_id WHERE key_id = ANY(%(ids)s)
+    FROM keys_keyproduct JOIN keys_product AS product ON product.id = product_id WHERE key_id = ANY(%(ids)s::bigint[])
 ), by_key AS (
     SELECT key_id, array_agg(product_id) AS ids, array_agg(name) AS names, array_agg(qps) AS limits, array_agg(peak) AS peaks,
            sum(requests)::bigint AS requests, sum(over_qps)::bigint AS over_qps, sum(errors)::bigint AS errors,
@@ -180,7 +179,7 @@ WITH used AS (
     FROM (SELECT * FROM used FULL JOIN held USING (key_id, product_id) ORDER BY key_id, position, name) AS products GROUP BY 1
 ), refused AS (
     SELECT key_id, (sum(requests) FILTER (WHERE hour < %(running_hour)s))::bigint AS earlier, (sum(requests) FILTER (WHERE hour >= %(running_hour)s))::bigint AS running
-    FROM usage_error WHERE key_id = ANY(%(ids)s) AND hour >= %(until)s AND outcome <> %(answered)s GROUP BY 1
+    FROM usage_error WHERE key_id = ANY(%(ids)s::bigint[]) AND hour >= %(until)s AND outcome <> %(answered)s GROUP BY 1
 ), {_NEWEST}, old AS (
     SELECT key_id, (sum(passed) FILTER (WHERE minute < %(running)s))::bigint AS earlier, (sum(passed) FILTER (WHERE minute >= %(running)s))::bigint AS running
     FROM newest JOIN LATERAL (
@@ -188,8 +187,8 @@ WITH used AS (
         WHERE key_id = newest.key_id AND minute >= greatest(created_at, %(until)s) AND secret_number BETWEEN 1 AND number - 1
     ) AS minutes ON true GROUP BY 1
 )
-SELECT key_id, newest.number, ids, names, limits, peaks, requests, over_qps, errors,
-       by_key.earlier, refused.earlier, old.earlier, by_key.running, refused.running, old.running
+SELECT key_id, newest.number, json_build_array(ids, names, limits, peaks, requests, over_qps, errors,
+       by_key.earlier, refused.earlier, old.earlier, by_key.running, refused.running, old.running)::text
 FROM by_key LEFT JOIN refused USING (key_id) LEFT JOIN newest USING (key_id) LEFT JOIN old USING (key_id)
 """  # noqa: S608 - put together from constants of this module
 
@@ -198,11 +197,11 @@ _FINISHED = f"""
 WITH hours AS MATERIALIZED (
     SELECT key_id, product_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin,
            sum(requests)::bigint AS requests, max(peak_qps) AS peak
-    FROM usage_hour WHERE key_id = ANY(%(ids)s) AND hour > %(first)s::timestamptz - interval '1 hour'
+    FROM usage_hour WHERE key_id = ANY(%(ids)s::bigint[]) AND hour > %(first)s::timestamptz - interval '1 hour'
         AND hour < %(until)s GROUP BY 1, 2, 3
 ), day AS MATERIALIZED (
     SELECT key_id, product_id, sum(requests) AS requests, sum(over_qps) AS over_qps, sum(errors_4xx + errors_5xx) AS errors, max(peak_qps) AS peak
-    FROM usage_hour WHERE key_id = ANY(%(ids)s) AND hour > %(day)s AND hour < %(until)s GROUP BY 1, 2
+    FROM usage_hour WHERE key_id = ANY(%(ids)s::bigint[]) AND hour > %(day)s AND hour < %(until)s GROUP BY 1, 2
 ), {_NEWEST}
 SELECT 'all', key_id, array_agg(pin), array_agg(count) FROM (
     SELECT key_id, pin, sum(requests)::bigint AS count FROM hours GROUP BY 1, 2
@@ -210,7 +209,7 @@ SELECT 'all', key_id, array_agg(pin), array_agg(count) FROM (
 UNION ALL
 SELECT 'refused', key_id, array_agg(pin), array_agg(count) FROM (
     SELECT key_id, width_bucket(hour + interval '59 minutes', %(starts)s::timestamptz[]) - 1 AS pin, sum(requests)::bigint AS count
-    FROM usage_error WHERE key_id = ANY(%(ids)s) AND hour > %(first)s::timestamptz - interval '1 hour'
+    FROM usage_error WHERE key_id = ANY(%(ids)s::bigint[]) AND hour > %(first)s::timestamptz - interval '1 hour'
         AND hour < %(until)s AND outcome <> %(answered)s GROUP BY 1, 2
 ) AS pins GROUP BY key_id
 UNION ALL

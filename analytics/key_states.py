@@ -42,7 +42,7 @@ _MUCH = "sum({part}) >= {least} AND sum({part}) >= sum(requests) * {share}"
 _FAILS = _MUCH.format(part="errors", least=FAILING_LEAST, share=FAILING_SHARE)
 _BREACHES = _MUCH.format(part="over_qps", least=BREACHING_LEAST, share=BREACHING_SHARE)
 
-# The rules of `of_traffic` for many keys, for `keys.queries.read_traffic_with`. Hours are read of those keys alone of which the days
+# The rules of `of_traffic` for many keys, for `keys.traffic.read_with`. Hours are read of those keys alone of which the days
 # that hold them say that it can be; which of two products is nearer to its limit makes no difference to the word.
 TRAFFIC = f"""
 SELECT key_id, CASE WHEN {_FAILS} THEN 'failing' WHEN {_BREACHES} THEN 'breaching' WHEN bool_or(is_near) THEN 'limit' END AS state

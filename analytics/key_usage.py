@@ -2,6 +2,7 @@
 
 import datetime as dt
 from dataclasses import dataclass
+from functools import lru_cache
 
 from django.db.models import Sum
 from django.db.models.functions import Coalesce
@@ -24,7 +25,7 @@ RECENT_REQUESTS = 1000
 """So many of the last requests are looked at for the networks they came from."""
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)
 class KeyUsage:
     """Seven days of one key. `refused` is what the gateway refused; `peak_product`, `peak_limit` belong to `peak_qps`."""
 
@@ -94,6 +95,7 @@ def of_keys(ids: list[int], organization: Organization) -> dict[int, KeyUsage]:
     return {pk: _usage(pins) for pk, pins in found.items()}
 
 
+@lru_cache(maxsize=key_pins.JOINED_MAX)
 def _usage(pins: Pins) -> KeyUsage:
     nearest = max(pins.peaks, key=lambda peak: peak.of_week / peak.limit, default=None)
     nearest_of_day = max(pins.peaks, key=lambda peak: peak.of_day / peak.limit, default=None)

@@ -15,6 +15,7 @@ from django.utils.translation import gettext_lazy as _
 from accounts.models import Organization
 from dashboard import languages, words
 
+_SECOND: Final = dt.timedelta(seconds=1)
 _NEAR: Final = {0: _("Today, %(time)s"), 1: _("Yesterday, %(time)s"), -1: _("Tomorrow, %(time)s")}
 _SAID: Final = {0: _("today, %(time)s"), 1: _("yesterday, %(time)s"), -1: _("tomorrow, %(time)s")}
 
@@ -38,13 +39,15 @@ class Clock:
         if value is None:
             return _never(style, self.language)
         if style == "ago":
-            seconds = int((self.now - value).total_seconds())
-            shown = (seconds >= 0 and words.ago(seconds)) or _shown(
-                value, self.zone, self.now.date(), "day", self.language
-            )
+            shown = self.ago(value) or _shown(value, self.zone, self.now.date(), "day", self.language)
             return SafeString(f"{_opened(value, self.zone, self.language)} data-ago>{shown}</time>")
         shown = _shown(value, self.zone, self.now.date(), style, self.language)
         return SafeString(f"{_opened(value, self.zone, self.language)}>{shown}</time>")
+
+    def ago(self, value: dt.datetime | None) -> str:
+        """Return how long ago something was; empty from a day on, and for what is still to come or never was."""
+        seconds = -1 if value is None else (self.now - value) // _SECOND
+        return words.ago(seconds) if seconds >= 0 else ""
 
     def countdown(self, until: dt.datetime | None) -> SafeString | str:
         """Return the time that is left, which a script counts down: 21:14:36."""

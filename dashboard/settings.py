@@ -136,13 +136,18 @@ DATABASES["default"]["HOST"] = unquote(DATABASES["default"]["HOST"])  # a socket
 DATABASES["default"].setdefault("OPTIONS", {})
 # Compiling a statement over millions of usage rows, and starting workers for it, takes longer than running it; an address may bring
 # options of its own.
-DATABASES["default"]["OPTIONS"].setdefault("options", "-c jit=off -c max_parallel_workers_per_gather=0")
+DATABASES["default"]["OPTIONS"].setdefault(
+    "options", "-c jit=off -c max_parallel_workers_per_gather=0 -c plan_cache_mode=force_generic_plan"
+)
 DATABASES["default"]["OPTIONS"]["pool"] = {
     "min_size": 1,
     "max_size": env.int("DATABASE_POOL_SIZE", default=8),
     "timeout": 5,
 }
 DATABASE_WAIT_SECONDS = env.int("DATABASE_WAIT_SECONDS", default=20)
+# Whether statements of every page are prepared (dashboard/statements.py); only those, whatever the threshold is.
+DATABASE_PREPARES = env.bool("DATABASE_PREPARES", default=True)
+DATABASES["default"]["OPTIONS"]["prepare_threshold"] = 5 if DATABASE_PREPARES else None
 DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 CACHES = {
     "default": {

@@ -109,8 +109,13 @@ AGO: Final = ((_("%s s ago"), 60), (_("%s min ago"), 60), (_("%s h ago"), 24))
 
 def ago(seconds: int) -> str:
     """`4 s ago`, `3 min ago`, `7 h ago`; empty from a day on."""
-    for words, size in AGO:
+    for number, (_words, size) in enumerate(AGO):
         if seconds < size:
-            return str(words) % seconds
+            return _ago(number, seconds, languages.current())
         seconds //= size
     return ""
+
+
+@lru_cache(maxsize=512)
+def _ago(number: int, count: int, language: str) -> str:
+    return str(AGO[number][0]) % count

@@ -22,7 +22,7 @@ from django.utils import timezone
 
 from accounts.models import AuditEvent, Organization, User
 from dashboard import public_ids
-from keys import domains, ends
+from keys import domains, ends, traffic
 from keys.models import ApiKey, KeyProduct, KeySecret, Product, QpsRequest
 from keys.models.key import UNDELETE
 
@@ -63,32 +63,10 @@ class OfKey(Func):
         return clone
 
 
-NO_TRAFFIC = "SELECT NULL::bigint AS key_id, NULL::text AS state WHERE false"
-_traffic = [NO_TRAFFIC]
-
-
-def read_traffic_with(statement: str) -> None:
-    """Have states say what the last requests of keys say: `key_id` and `state` of those that have something to say.
-
-    Rooms above this one know of requests. WHICH in the statement stands for a condition on `organization_id` or `key_id`.
-    """
-    _traffic[:] = [statement]
-
-
-def traffic_of(which: str) -> str:
-    """Return the statement for the keys of a condition."""
-    return _traffic[0].replace("WHICH", which)
-
-
-def state_with(traffic: str, recorded: str = "state") -> str:
-    """Return the state of a key: what its record says, unless that lets every request pass and its traffic says more."""
-    return f"CASE WHEN {recorded} IN ('healthy', 'unused') THEN coalesce({traffic}, {recorded}) ELSE {recorded} END"
-
-
 def with_state(keys: QuerySet[ApiKey]) -> QuerySet[Any]:
     """Add `state`, a word of `ui.STATE_WORDS`, computed by the database so that lists can filter and count by it."""
-    traffic = f"(SELECT traffic.state FROM ({traffic_of('key_id = keys_apikey.id')}) AS traffic)"  # noqa: S608 - constants
-    state = f"(SELECT {state_with(traffic)} FROM (SELECT {STATE} AS state OFFSET 0) AS recorded)"  # noqa: S608 - constants
+    told = f"(SELECT traffic.state FROM ({traffic.of('key_id = keys_apikey.id')}) AS traffic)"  # noqa: S608 - constants
+    state = f"(SELECT {traffic.state_with(told)} FROM (SELECT {STATE} AS state OFFSET 0) AS recorded)"  # noqa: S608 - constants
     return keys.annotate(state=OfKey(state, output_field=TextField()))
 
 
@@ -98,14 +76,24 @@ def find(organization: Organization, query: str, most: int) -> list[Any]:
     return list(found.order_by(F("last_used_at").desc(nulls_last=True), "-pk")[:most])
 
 
+def sought(query: str) -> str:
+    """Return what is looked for, of what was typed."""
+    return query.strip()[:200]
+
+
+def hint_of(query: str) -> str:
+    """Return what is looked for in hints, which have one sign for three dots."""
+    return query.replace("...", "…")
+
+
 def narrow(keys: QuerySet[ApiKey], query: str, product: str) -> QuerySet[ApiKey]:
     """Return those with this in name, ID, hint or domain, and with this product, by its code."""
     if product:
         keys = keys.filter(Exists(KeyProduct.objects.filter(key=OuterRef("pk"), product__code=product)))
-    query = query.strip()[:200]
+    query = sought(query)
     if not query:
         return keys
-    hint = query.replace("...", "…")
+    hint = hint_of(query)
     domain = Func(F("allowed_domains"), Value(" "), function="array_to_string", output_field=TextField())
     wanted = Q(name__icontains=query) | Q(domains_text__icontains=query)
     if not query.isascii() and (name := domains.encoded(query)):

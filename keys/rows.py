@@ -3,20 +3,28 @@
 What is known of its usage comes from `analytics.key_cards`, which puts rows together.
 """
 
-from collections.abc import Mapping
+import datetime as dt
+import secrets
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any, Final
 
 from django.conf import settings
 from django.utils.safestring import SafeString
+from django.utils.translation import pgettext
 
 from accounts.roles import Member
-from dashboard import form_token, languages
+from dashboard import form_token, languages, words
 from dashboard.moments import Clock
 from dashboard.stamps import Stamps
-from keys.listing import SORTS, KeyList, KeyRow
+from dashboard.templatetags.ui import address_of
+from keys.listing import SORTS, Group, KeyList, KeyRow
 
 SHOWN_PRODUCTS: Final = 3
+READINGS_MAX: Final = 1024
+FORM_TOKEN: Final = f"token{secrets.token_hex(8)}"
+"""Stands in rows where the token of the form will be, so that rows can be remembered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,18 +72,47 @@ class Deviation:
     is_old_string_used: bool = False
 
 
+@dataclass(frozen=True, slots=True, eq=False)
+class Reading:
+    """All that goes into rows but the keys themselves: one object for all requests of which it is the same."""
+
+    organization_id: int | None
+    organization_name: str
+    is_enterprise: bool
+    is_suspended: bool
+    suspended_reason: str
+    support_email: str
+    role: str
+    language: str
+    zone: dt.tzinfo
+    today: dt.date
+
+
+_reading = lru_cache(maxsize=READINGS_MAX)(Reading)
+
+
 class Reader:
-    """Who reads a page of keys, asked once for all of its rows: the role, the organisation, the time, the form's token."""
+    """Who reads a page of keys, asked once for all of its rows: the role, the organisation, the time."""
 
     def __init__(self, request: Any) -> None:
-        membership = request.membership
-        self.organization = request.organization
-        self.clock = Clock.of(self.organization)
+        organization, membership = request.organization, request.membership
+        self.clock = Clock.of(organization)
         self.stamps = Stamps(self.clock.language)
-        self.csrf_token = form_token.of(request)
+        self.reading = _reading(
+            organization.pk if organization else None,
+            organization.name if organization else "",
+            bool(organization and organization.is_enterprise),
+            bool(organization and organization.suspended_at),
+            organization.suspended_reason if organization else "",
+            settings.SUPPORT_EMAIL,
+            membership.role if membership else "",
+            self.clock.language,
+            self.clock.zone,
+            self.clock.now.date(),
+        )
         self.about = {
-            "request": Member(membership.role if membership else ""),
-            "organization": Customer(bool(self.organization and self.organization.is_enterprise)),
+            "request": Member(self.reading.role),
+            "organization": Customer(self.reading.is_enterprise),
         }
 
 
@@ -98,7 +135,7 @@ def texts(row: KeyRow, reader: Reader) -> dict[str, str]:
         "key_id": row.public_id,
         "name": row.name,
         "hint": row.hint,
-        "csrf_token": reader.csrf_token,
+        "csrf_token": FORM_TOKEN,
         "billing": row.billing,
         "domains": row.domain_words,
         "created": show(row.created_at),
@@ -125,10 +162,43 @@ def tools(found: KeyList, query: str, chosen: Mapping[str, str]) -> SafeString:
     return Stamps(languages.current()).fill("keys/_tools.html", about, {"query": query, "state": chosen["state"]})
 
 
-def deviation(row: KeyRow, organization: Any) -> Deviation | None:
+def passing(row: KeyRow, reader: Reader) -> tuple[str, ...]:
+    """Return what changes about a row though neither the key nor the day does: how long ago, how long still."""
+    clock = reader.clock
+    if not row.grace_ends_at:
+        return (clock.ago(row.last_used_at),)
+    return clock.ago(row.last_used_at), clock.ago(row.grace_last_used_at), clock.countdown(row.grace_ends_at)
+
+
+def with_token(drawn: Iterable[str], request: Any) -> SafeString:
+    """Join rows, with the token in their forms."""
+    return SafeString("".join(drawn).replace(FORM_TOKEN, form_token.of(request)))
+
+
+def states(found: KeyList, request: Any, chosen: str) -> SafeString:
+    """Return the choices of states above the list, with how many keys each has."""
+    stamps = Stamps(languages.current())
+    choices = [Group("", pgettext("keys", "All"), found.total), *found.groups]
+    return SafeString(
+        "".join(
+            stamps.fill(
+                "keys/_state.html",
+                {"is_chosen": each.code == chosen},
+                {
+                    "address": address_of(request, state=each.code, page=None),
+                    "word": str(each.word),
+                    "count": words.number(each.count),
+                },
+            )
+            for each in choices
+        )
+    )
+
+
+def deviation(row: KeyRow, reading: Reading) -> Deviation | None:
     """Return what the notice below a key is about; None where nothing is to be said."""
-    if organization is not None and organization.suspended_at:
-        return Deviation("suspended", bool(organization.suspended_reason))
+    if reading.is_suspended:
+        return Deviation("suspended", bool(reading.suspended_reason))
     if row.state == "disabled":
         kind = "barred" if row.disabled_by_staff else "disabled"
         return Deviation(kind, bool(row.disabled_reason))
@@ -143,16 +213,16 @@ def deviation(row: KeyRow, organization: Any) -> Deviation | None:
 
 def notice(row: KeyRow, reader: Reader) -> SafeString:
     """Return what deviates about a key, and what to do; empty where nothing does."""
-    found = deviation(row, reader.organization)
+    show, reading = reader.clock.show, reader.reading
+    found = deviation(row, reading)
     if found is None:
         return SafeString("")
-    show, organization = reader.clock.show, reader.organization
     texts = {
         "key_id": row.public_id,
         "name": row.name,
-        "organization_name": str(organization or ""),
-        "support_email": settings.SUPPORT_EMAIL,
-        "reason": organization.suspended_reason if found.kind == "suspended" else row.disabled_reason,
+        "organization_name": reading.organization_name,
+        "support_email": reading.support_email,
+        "reason": reading.suspended_reason if found.kind == "suspended" else row.disabled_reason,
         "disabled_at": show(row.disabled_at, "said"),
         "ends": show(row.expires_at, "end"),
         "old_hint": row.grace_hint,

@@ -2,8 +2,9 @@
 
 from django.contrib.sessions.backends import db
 from django.contrib.sessions.models import Session
-from django.db import connection
 from django.utils import timezone
+
+from dashboard.statements import read
 
 
 class SessionStore(db.SessionStore):
@@ -11,13 +12,11 @@ class SessionStore(db.SessionStore):
 
     def load(self) -> dict[str, object]:
         """Return what the session holds; nothing where there is none or it is over."""
-        with connection.cursor() as cursor:
-            cursor.execute(_READ, [self.session_key, timezone.now()])
-            row = cursor.fetchone()
-        if row is None:
+        rows = read(_READ, [self.session_key, timezone.now()])
+        if not rows:
             self._session_key = None
             return {}
-        held: dict[str, object] = self.decode(row[0])
+        held: dict[str, object] = self.decode(rows[0][0])
         return held
 
 

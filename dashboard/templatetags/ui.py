@@ -174,7 +174,11 @@ def countdown(context: template.Context, until: dt.datetime) -> SafeString | str
 @register.simple_tag(takes_context=True)
 def address(context: template.Context, **changes: Any) -> str:
     """The page's own address with some query parameters changed; None or an empty text takes one out."""
-    request: HttpRequest = context["request"]
+    return address_of(context["request"], **changes)
+
+
+def address_of(request: HttpRequest, **changes: Any) -> str:
+    """Return what `address` shows."""
     query = {name: values for name, values in request.GET.lists() if name not in PASSING}
     for name, value in changes.items():
         if value in (None, ""):

@@ -36,6 +36,7 @@ def key_list(request: MemberRequest) -> HttpResponse:
     )
     layout = preferences.layout(request)
     context = {"tab": "keys", "found": found, "query": query, "chosen": chosen, "layout": layout}
+    context["states"] = rows.states(found, request, chosen["state"])
     context["tools"] = lambda: rows.tools(found, query, chosen)  # a fragment does without it
     if (public_id := request.GET.get("deleted")) and (
         key := request.organization.keys.filter(public_id=public_id).first()

@@ -67,7 +67,7 @@ def test_a_failing_database_is_a_page_too(monkeypatch):
     def refuse(*args, **kwargs):
         raise OperationalError("gone")
 
-    monkeypatch.setattr(connection, "cursor", refuse)
+    monkeypatch.setattr(connection, "ensure_connection", refuse)
     client = Client(raise_request_exception=False)
     client.cookies["latchkey_session"] = "x" * 32
     page = Page(client.get("/keys/"))

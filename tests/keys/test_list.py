@@ -9,7 +9,9 @@ from django.db import connection
 from django.utils import timezone
 
 from accounts.models import Plan
+from keys import listing
 from keys.models import ApiKey
+from keys.queries import narrow
 from tests import factories
 from tests.factories import KeyFactory, string_of
 
@@ -261,3 +263,15 @@ def test_domains_of_other_alphabets_are_shown_and_found_as_people_write_them(cas
     ):
         assert "*.münchen.example *.xn--mnchen-3ya.example" in page
         assert page.text.count("xn--pypal-4ve.com") == 1
+
+
+@pytest.mark.parametrize("product", ["", "routing"])
+@pytest.mark.parametrize(
+    "query",
+    ["", " ", "a", "%", "_a%", "...", "fleet", "Ö...ß", "lk_...4Ab\\", "any...text", "key_7F3K9M2QX4TB8WNE", "7f3k 9m2q-x4tb 8wne", "x" * 300],
+)  # fmt: skip
+def test_a_search_that_was_compiled_before_asks_what_it_would_anew(cast, query, product):
+    listing.statement_of(cast.other, "another...text", "search")
+    found = narrow(cast.northwind.keys.kept(), query, product).order_by().values_list(*listing._COLUMNS)
+    statement, parameters = found.query.sql_with_params()
+    assert listing.statement_of(cast.northwind, query, product) == (statement, tuple(parameters))
