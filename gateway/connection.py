@@ -13,7 +13,7 @@ import httptools
 
 from gateway import answers
 from gateway.answers import Reply
-from gateway.heads import find_fault
+from gateway.heads import SMALL_BYTES, find_fault
 from gateway.later import Later, Settled
 from gateway.passage import Answer
 from gateway.requests import SPELLINGS, Request, new_tracking_id
@@ -27,7 +27,6 @@ URL_MAX_BYTES = 8 * 1024
 HEADERS_MAX_BYTES = 32 * 1024
 BODY_MAX_BYTES = 64 * 1024
 _RAW_HEAD_MAX_BYTES = URL_MAX_BYTES + HEADERS_MAX_BYTES + 16 * 1024
-_SMALL_BYTES = 4 * 1024
 _LINGER_S = 2
 _ANSWERS_PER_TURN = 32
 _QUEUE_MAX = 64
@@ -77,7 +76,7 @@ class Connection(asyncio.Protocol):
         """Have what came decided with all that comes in this turn, if it may be like a request before; else read it."""
         if self._is_asking:
             self._server.turn.end()
-        if self._tries and self._is_free() and not self._server.is_draining:
+        if self._tries and len(data) <= SMALL_BYTES and self._is_free() and not self._server.is_draining:
             self._is_asking, self._unsent, self._since = True, 1, self._server.now
             self._server.turn.ask(self, data)
         else:
@@ -100,7 +99,7 @@ class Connection(asyncio.Protocol):
         if self._is_stopped:
             return
         is_new = not is_known and self._tries > 0 and self._is_free()
-        self._is_large = len(data) > _SMALL_BYTES
+        self._is_large = len(data) > SMALL_BYTES
         if self._is_in_head:
             self._head_bytes += len(data)
             self._is_counting = True

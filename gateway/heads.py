@@ -22,8 +22,9 @@ _NOT_KEPT = frozenset({
 })  # fmt: skip
 """Headers that are secret, or different each time, or make a request more than its head."""
 _END = b"\r"
+SMALL_BYTES = 4 * 1024
+"""What comes in one piece of at most so many bytes is within all limits of connection.py; the parts of a larger one are counted."""
 _KEPT_MAX = 4096
-_KEPT_MAX_BYTES = 4 * 1024
 _KEPT_S = 60.0
 
 
@@ -109,11 +110,11 @@ class Heads:
         """Keep the head of a request that these bytes are, all of them. Return how its client writes; None for one that is not kept."""
         if request.target not in _QUESTIONS or request.method == b"OPTIONS" or not request.keeps_alive:
             return None
-        if _BARE.search(data):
+        if len(data) > SMALL_BYTES or _BARE.search(data):
             return None
         lines = {line[1].lower(): line for line in _LINE.finditer(data)}
         key_names, address_names = lines.keys() & _KEY_NAMES, lines.keys() & _ADDRESS_NAMES
-        if len(key_names) != 1 or len(address_names) != 1 or lines.keys() & _NOT_KEPT or len(data) > _KEPT_MAX_BYTES:
+        if len(key_names) != 1 or len(address_names) != 1 or lines.keys() & _NOT_KEPT:
             return None
         key_name, address_name = key_names.pop(), address_names.pop()
         key, address = lines[key_name], lines[address_name]

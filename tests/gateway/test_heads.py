@@ -205,6 +205,17 @@ def test_what_is_no_key_of_the_rules_is_read_and_refused(told, port, people):
     assert repeated(port) == before + 1
 
 
+@pytest.mark.parametrize("address", [ADDRESS, b"/map/1?a="])
+def test_what_is_too_large_is_refused_however_it_comes(told, people, address):
+    string = string_of(people.key).encode()
+    good, large = question(string), question(string, address=address + b"x" * 40_000)
+    wire = Wire(told.port)
+    for _ in range(3):
+        assert wire.send(good).startswith(b"HTTP/1.1 200")
+    assert wire.rest(large).startswith(b"HTTP/1.1 431")
+    assert Wire(told.port).rest(good[:7], good[7:], large[:7], large[7:]).count(b"HTTP/1.1 431") == 1
+
+
 def test_what_was_not_read_is_counted_as_what_was(told, port, people):
     string = string_of(people.key).encode()
 
