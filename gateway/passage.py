@@ -59,7 +59,6 @@ class Passage:
         limiter: Limiter | RedisLimiter,
         counts: list[int],
         answer: Callable[[Request, Original, Permit, Admission], Reply],
-        key_prefix: str,
     ) -> None:
         """`counts` are requests by the number of their outcome; `answer` answers one request when the limit has said its word."""
         self._policy = policy
@@ -69,7 +68,7 @@ class Passage:
         self._counts = counts
         self._answer = answer
         self._around = ("", "")
-        self.heads = Heads(key_prefix)
+        self.heads = Heads()
         self.repeated = 0
         """How many requests have passed without being read."""
 

@@ -65,7 +65,7 @@ class Site:
         """How many requests were decided about, by the number of the outcome."""
         self._shared = shared
         limiter = shared or self._limiter
-        self.passage = Passage(policy, ledger, sealer, limiter, self.counts, self._pass_or_limit, config.key_prefix)
+        self.passage = Passage(policy, ledger, sealer, limiter, self.counts, self._pass_or_limit)
         self._drawing = ThreadPoolExecutor(_DRAWING_THREADS, "drawing")
 
     def close(self) -> None:

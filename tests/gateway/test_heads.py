@@ -272,11 +272,12 @@ REQUEST = Request(
 @pytest.mark.parametrize(
     "line",
     [b"X-Forwarded-Uri: /x", b"Cookie: session=1", b"cookie:1", b"Proxy-Authorization: Basic x", b"AUTHORIZATION: Basic x", b"Tracking-ID: mine",
-     b"Content-Length: 0", b"Referer: https://example.com/?key=" + UNKNOWN, b"X-Other: a\nb", b"X-Other: " + b"x" * 5_000],
+     b"Content-Length: 0", b"Referer: https://example.com/?key=" + UNKNOWN,
+     b"X-Other: other" + UNKNOWN[2:-1], b"X-Other: " + b"lk" * 2_000, b"X-Other: a\nb", b"X-Other: " + b"x" * 5_000],
     ids=lambda line: line.decode()[:9],
 )  # fmt: skip
 def test_what_may_hold_a_secret_or_never_comes_again_is_not_kept(line):
-    heads = Heads("lk")
+    heads = Heads()
     assert heads.remember(question(STRING, line), REQUEST) is None
     assert len(heads) == 0
     assert heads.remember(question(STRING, b"X-Other: fine"), REQUEST) is not None
@@ -284,7 +285,7 @@ def test_what_may_hold_a_secret_or_never_comes_again_is_not_kept(line):
 
 
 def test_a_head_is_known_to_who_sent_it_for_a_minute_and_whatever_the_order():
-    heads = Heads("lk")
+    heads = Heads()
     other = (
         question(STRING)
         .replace(b"X-Api-Key: " + STRING, b"?")
@@ -310,7 +311,7 @@ def test_a_head_is_known_to_who_sent_it_for_a_minute_and_whatever_the_order():
 
 
 def test_so_many_heads_are_kept_and_no_more():
-    heads = Heads("lk")
+    heads = Heads()
     for number in range(10_000):
         heads.remember(question(STRING, b"X-Number: %d" % number), REQUEST)
     assert 0 < len(heads) <= 4096
