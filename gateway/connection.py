@@ -77,7 +77,7 @@ class Connection(asyncio.Protocol):
         if self._is_asking:
             self._server.turn.end()
         if self._tries and len(data) <= SMALL_BYTES and self._is_free() and not self._server.is_draining:
-            self._is_asking, self._unsent, self._since = True, 1, self._server.now
+            self._is_asking, self._unsent = True, 1
             self._server.turn.ask(self, data)
         else:
             self.read(data)
@@ -332,7 +332,7 @@ class Connection(asyncio.Protocol):
     def lose_patience(self, now: float) -> None:
         """Close when the client does not send, or does not take, for too long. Called every second."""
         self._tries = _TRIES
-        if self._later is not None:
+        if self._is_asking or self._later is not None:
             return
         waited_s = now - self._since
         if self._is_stopped and not self._unsent and waited_s > _LINGER_S and not self._is_paused:

@@ -1,5 +1,6 @@
 """Hostile HTTP: a 4xx or a close, never a hang, never a crash, and nothing of it in the log."""
 
+import contextlib
 import random
 import socket
 import threading
@@ -224,7 +225,7 @@ def test_a_client_that_does_not_read_does_not_fill_the_memory(people, gateway, h
 
 def test_slow_senders_are_told_and_idle_ones_closed(own_gateway):
     gateway = own_gateway(GATEWAY_PATIENCE_SECONDS="2").start()
-    slow, idle, dripping = (socket.create_connection(("127.0.0.1", gateway.port), timeout=20) for _ in range(3))
+    slow, idle, dripping, empty = (socket.create_connection(("127.0.0.1", gateway.port), timeout=20) for _ in range(4))
     slow.sendall(b"GET /map/1/x HTTP/1.1\r\nHost:")
     stopping = threading.Event()
 
@@ -232,6 +233,7 @@ def test_slow_senders_are_told_and_idle_ones_closed(own_gateway):
         dripping.sendall(b"POST /v1/verify HTTP/1.1\r\nHost: x\r\nContent-Length: 999\r\n\r\n")
         while not stopping.wait(0.5):
             try:
+                empty.sendall(b"\r\n")  # lines before a request begin none
                 dripping.sendall(b"x")
             except OSError:
                 return
@@ -243,9 +245,12 @@ def test_slow_senders_are_told_and_idle_ones_closed(own_gateway):
     assert 1.5 < time.monotonic() - began < 4
     assert idle.recv(10_000) == b""
     assert statuses(dripping.recv(10_000)) == [408]
+    with contextlib.suppress(ConnectionResetError):
+        assert empty.recv(10_000) == b""
+    assert time.monotonic() - began < 6
     stopping.set()
     thread.join()
-    for connection in (slow, idle, dripping):
+    for connection in (slow, idle, dripping, empty):
         connection.close()
     assert gateway.http().ask("/livez").status == 200
 
