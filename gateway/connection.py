@@ -216,9 +216,9 @@ class Connection(asyncio.Protocol):
         self._answer(request, answer)
 
     def fail(self, error: Exception) -> None:
-        """Answer what was not read, if nobody has, that something went wrong."""
-        if self._is_asking:
-            self._stop_asking()
+        """Answer, if nobody has, that something went wrong."""
+        self._stop_asking()
+        if not self._unsent and self._later is None:
             self._send(self._apologise(error), keeps_alive=False, has_body=True)
 
     def _stop_asking(self) -> None:

@@ -116,7 +116,10 @@ class Passage:
             for asker, head, key, address, original, permit in known:
                 asker.take(head.request, _for(head, self.admit(head.restore(key, address), original, permit)))
         for asker, data, is_known in unknown:
-            asker.read(data, is_known=is_known)
+            try:
+                asker.read(data, is_known=is_known)
+            except Exception as error:  # the others of this turn have nothing to do with it
+                asker.fail(error)
         return passing
 
     def _recall_all(self, asked: Sequence[tuple[Asker, bytes]]) -> tuple[list[_Known], list[tuple[Asker, bytes, bool]]]:
