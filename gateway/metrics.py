@@ -104,7 +104,7 @@ class Metrics:
         counts = self._server.site.counts
         samples = tuple((f'outcome="{outcome.word}"', counts[outcome.number]) for outcome in outcomes.ALL)
         yield _counter("requests", "Requests that were decided about, by outcome.", *samples)
-        text = "Requests that passed without being read, since they were like ones before but for key and address."
+        text = "Requests that were not read, since they were like ones before but for key and address."
         yield _counter("repeated_requests", text, ("", self._server.site.passage.repeated))
         yield _gauge("connections", "Open connections.", len(self._server.connections))
         delay_s, self._delay_s = self._delay_s, 0.0

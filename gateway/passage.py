@@ -70,7 +70,7 @@ class Passage:
         self._around = ("", "")
         self.heads = Heads()
         self.repeated = 0
-        """How many requests have passed without being read."""
+        """How many requests were not read."""
 
     def tick(self, now: float, date: bytes) -> None:
         """Go on in time; called every second."""
@@ -109,6 +109,7 @@ class Passage:
     def decide(self, asked: Sequence[tuple[Asker, bytes]]) -> list[tuple[Asker, bytes]]:
         """Decide what may be like requests before. Return the answers of those that pass; the others are given back."""
         known, unknown = self._recall_all(asked)
+        self.repeated += len(known)
         passing: list[tuple[Asker, bytes]] = []
         if isinstance(self._limiter, Limiter):
             passing = self._admit_all(self._limiter, known)
@@ -157,7 +158,6 @@ class Passage:
                 reply = self._answer(head.restore(key, address), original, permit, Admission(False, 0, demand))
                 asker.take(head.request, _for(head, reply))
         self._counts[_OK] += len(passing)
-        self.repeated += len(passing)
         self._ledger.note_all(
             at_us,
             [

@@ -2,7 +2,7 @@
 
 import asyncio
 import base64
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
 import pytest
 
@@ -10,7 +10,8 @@ from gateway import config
 from gateway.connection import Connection
 from gateway.journal import Journal
 from gateway.ledger import Ledger
-from gateway.outcomes import OK
+from gateway.limiter import Admission, Meter
+from gateway.outcomes import OK, OVER_QPS
 from gateway.passage import Passage
 from gateway.policy import Policy
 from gateway.reports import Desk, Sealer
@@ -45,6 +46,9 @@ class Ear(asyncio.Transport):
     def close(self) -> None:
         self.said += b"<closed>"
 
+    def is_closing(self) -> bool:
+        return b"<closed>" in self.said
+
     def take(self) -> bytes:
         said, self.said = self.said, b""
         return said
@@ -69,8 +73,23 @@ def loop() -> Iterator[asyncio.AbstractEventLoop]:
     made.close()
 
 
+class Shared:
+    """A limit that is asked for elsewhere: it answers when the test says so."""
+
+    def __init__(self) -> None:
+        self.asked: list[Callable[[Admission], None]] = []
+
+    def hit(self, _meter: Meter, _limit: int, answer: Callable[[Admission], None]) -> None:
+        self.asked.append(answer)
+
+
 @pytest.fixture
-def server(loop, tmp_path) -> Server:
+def shared() -> Shared | None:
+    return None
+
+
+@pytest.fixture
+def server(loop, tmp_path, shared) -> Server:
     """A server that nobody listens for, with one key of 100 requests a second."""
     peppers = "1:" + base64.b64encode(PEPPER).decode()
     settings = config.read({"DATABASE_URL": "postgres://nowhere", "KEY_PEPPERS": peppers})
@@ -81,7 +100,7 @@ def server(loop, tmp_path) -> Server:
     policy.rules.put_key((1, "key_0000000000000000", 1, [], None, None, None, [1], digests, [None], [1], [None]))
     ledger = Ledger(Journal(tmp_path), (), 100)
     sealer = Sealer([PEPPER])
-    return Server(loop, Site(settings, policy, ledger, sealer, Desk(sealer, ledger.write)), ledger, 60)
+    return Server(loop, Site(settings, policy, ledger, sealer, Desk(sealer, ledger.write), shared), ledger, 60)
 
 
 def test_who_cannot_be_read_is_told_and_closed_and_the_others_pass(server, monkeypatch):
@@ -173,3 +192,33 @@ def test_what_waits_for_its_turn_is_not_closed_for_being_idle(server):
     caller.connection.lose_patience(server.now + 1_000)
     server.turn.end()
     assert caller.ear.take().startswith(b"HTTP/1.1 200")
+
+
+@pytest.mark.parametrize("shared", [Shared()], ids=["shared"])
+def test_who_asks_for_a_shared_limit_gets_an_own_answer_whenever_it_comes(server, shared):
+    def settle(asked: int, admission: Admission) -> None:
+        shared.asked.pop(asked)(admission)
+        server.turn.end()
+
+    callers = [Caller(server) for _ in range(4)]
+    for caller in callers * 2:
+        caller.say(GOOD)
+        server.turn.end()
+        settle(0, Admission(True, 9, 1))
+        assert caller.ear.take().startswith(b"HTTP/1.1 200")
+    counted, repeated = server.site.counts[OK.number], server.site.passage.repeated
+    for caller in callers:
+        caller.say(GOOD)
+    server.turn.end()
+    assert server.site.passage.repeated == repeated + 4
+    callers[0].say(OTHER)  # has to wait for the one before
+    callers[3].connection.connection_lost(None)
+    settle(3, Admission(True, 1, 1))
+    settle(2, Admission(False, 0, 2))
+    settle(0, Admission(True, 7, 3))
+    settle(0, Admission(True, 6, 4))
+    assert [caller.ear.take()[9:12] for caller in callers] == [b"200", b"200", b"429", b""]
+    settle(0, Admission(True, 5, 5))
+    assert b"RateLimit-Remaining: 5\r\n" in callers[0].ear.take()
+    assert (server.site.counts[OK.number], server.site.counts[OVER_QPS.number]) == (counted + 3, 1)
+    assert not shared.asked
