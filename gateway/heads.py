@@ -25,6 +25,7 @@ _END = b"\r"
 SMALL_BYTES = 4 * 1024
 """What comes in one piece of at most so many bytes is within all limits of connection.py; the parts of a larger one are counted."""
 _KEPT_MAX = 4096
+_MARKS_MAX = 4
 _KEPT_S = 60.0
 
 
@@ -61,7 +62,6 @@ class Head:
     """A proxy's question as it was read, without the key and the address in which the next ones differ."""
 
     request: Request
-    marks: Marks
     is_key_first: bool
     key_name: bytes
     before_key: bytes
@@ -87,7 +87,8 @@ class Heads:
     def __init__(self) -> None:
         self.marks = Marks(b"\nX-Original-URI: ", b"\nX-Api-Key: ")
         """How the last client wrote whose head was kept: a new connection is likely to be of the same proxy."""
-        self._kept: dict[tuple[str, bytes, bytes, bytes], Head] = {}
+        self._known_marks: dict[Marks, Marks] = {}
+        self._kept: dict[tuple[str, Marks, bytes, bytes, bytes], Head] = {}
         self._since = 0.0
 
     def __len__(self) -> int:
@@ -100,10 +101,15 @@ class Heads:
         between, _, rest = rest.partition(marks.second)
         other, _, behind = rest.partition(_END)
         # Without one of the lines nothing is left behind it, and every head that is kept ends with an empty line.
-        head = self._kept.get((peer, before, between, behind))
-        if head is None or (head.marks is not marks and head.marks != marks):
+        head = self._kept.get((peer, marks, before, between, behind))
+        if head is None:
             return None
         return (head, value, other) if head.is_key_first else (head, other, value)
+
+    def recall_of_others(self, peer: str, data: bytes, marks: Marks) -> tuple[Head, bytes, bytes] | None:
+        """Like `recall`, for a client that does not write as the one before it on a proxy's connection: in HTTP/2 all names are small."""
+        others = (self.recall(peer, data, known) for known in self._known_marks if known is not marks)
+        return next(filter(None, others), None)
 
     def remember(self, data: bytes, request: Request) -> Marks | None:
         """Keep the head of a request that these bytes are, all of them. Return how its client writes; None for one that is not kept."""
@@ -128,12 +134,14 @@ class Heads:
         if any(map(_SECRET_LIKE.search, pieces)):
             return None  # a page with a key in its address names it in Referer
         begin = {key: key.start(2) + len(before_key), address: address.start(2)}
-        self.marks = marks = Marks(*(data[line.start() + 1 : begin[line]] for line in (first, second)))
+        marks = Marks(*(data[line.start() + 1 : begin[line]] for line in (first, second)))
+        self.marks = marks = self._known_marks.setdefault(marks, marks)
+        if len(self._known_marks) > _MARKS_MAX:
+            del self._known_marks[next(iter(self._known_marks))]
         if len(self._kept) >= _KEPT_MAX:
             self._kept.clear()
-        self._kept[request.peer, *pieces] = Head(
+        self._kept[request.peer, marks, *pieces] = Head(
             request=replace(request, headers=headers),
-            marks=marks,
             is_key_first=first is key,
             key_name=key_name,
             before_key=before_key,

@@ -129,9 +129,10 @@ class Passage:
             return [], [(asker, data, True) for asker, data in asked]
         now = time.time()
         rules, recall_head, recall_original = self._policy.rules, self.heads.recall, forward.recall_original
+        recall_of_others = self.heads.recall_of_others
         known, unknown = [], []
         for asker, data in asked:
-            found = recall_head(asker.peer, data, asker.marks)
+            found = recall_head(asker.peer, data, asker.marks) or recall_of_others(asker.peer, data, asker.marks)
             if found is None:
                 unknown.append((asker, data, False))
                 continue

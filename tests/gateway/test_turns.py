@@ -144,6 +144,18 @@ def test_when_a_whole_turn_fails_all_are_told(server, monkeypatch):
     assert [(text[9:12], b"<closed>" in text) for text in said] == [(b"503", True)] * 3
 
 
+def test_clients_of_one_proxy_may_spell_names_differently(server):
+    proxy = Caller(server)
+    spellings = [
+        question(STRING.encode(), key=key) for key in (b"X-Api-Key: ", b"x-api-key: ", b"Authorization: Bearer ")
+    ]
+    for data in spellings * 5:
+        proxy.say(data)
+        server.turn.end()
+        assert proxy.ear.take().startswith(b"HTTP/1.1 200")
+    assert server.site.passage.repeated == 12, "each was read once"
+
+
 def test_who_goes_in_the_middle_of_a_turn_takes_nobody_along(server):
     gone, half, other = (Caller(server) for _ in range(3))
     for caller in (gone, half, other) * 2:
