@@ -3,7 +3,6 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
-from typing import NamedTuple
 
 from gateway import permits
 from gateway.requests import Request
@@ -50,8 +49,12 @@ def find_fault(headers: Mapping[bytes, bytes], version: str) -> str:
     return ""
 
 
-class Marks(NamedTuple):
-    """How a client begins the two lines in which its requests differ, in their order, each from the line feed before it on."""
+@dataclass(frozen=True, slots=True, eq=False)
+class Marks:
+    """How a client begins the two lines in which its requests differ, in their order, each from the line feed before it on.
+
+    There is one object for the same two, which is compared as that: a head is looked for with every request.
+    """
 
     first: bytes
     second: bytes
@@ -87,7 +90,7 @@ class Heads:
     def __init__(self) -> None:
         self.marks = Marks(b"\nX-Original-URI: ", b"\nX-Api-Key: ")
         """How the last client wrote whose head was kept: a new connection is likely to be of the same proxy."""
-        self._known_marks: dict[Marks, Marks] = {}
+        self._known_marks: dict[tuple[bytes, ...], Marks] = {}
         self._kept: dict[tuple[str, Marks, bytes, bytes, bytes], Head] = {}
         self._since = 0.0
 
@@ -108,7 +111,7 @@ class Heads:
 
     def recall_of_others(self, peer: str, data: bytes, marks: Marks) -> tuple[Head, bytes, bytes] | None:
         """Like `recall`, for a client that does not write as the one before it on a proxy's connection: in HTTP/2 all names are small."""
-        others = (self.recall(peer, data, known) for known in self._known_marks if known is not marks)
+        others = (self.recall(peer, data, known) for known in self._known_marks.values() if known is not marks)
         return next(filter(None, others), None)
 
     def remember(self, data: bytes, request: Request) -> Marks | None:
@@ -134,8 +137,8 @@ class Heads:
         if any(map(_SECRET_LIKE.search, pieces)):
             return None  # a page with a key in its address names it in Referer
         begin = {key: key.start(2) + len(before_key), address: address.start(2)}
-        marks = Marks(*(data[line.start() + 1 : begin[line]] for line in (first, second)))
-        self.marks = marks = self._known_marks.setdefault(marks, marks)
+        written = tuple(data[line.start() + 1 : begin[line]] for line in (first, second))
+        self.marks = marks = self._known_marks.setdefault(written, Marks(*written))
         if len(self._known_marks) > _MARKS_MAX:
             del self._known_marks[next(iter(self._known_marks))]
         if len(self._kept) >= _KEPT_MAX:

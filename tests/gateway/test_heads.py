@@ -300,7 +300,7 @@ def test_a_head_is_known_to_who_sent_it_for_a_minute_and_whatever_the_order():
         assert head.restore(STRING, ADDRESS) == REQUEST
         assert heads.recall("::2", changed, marks) is None
         assert heads.recall("::1", changed + b"\r\n", marks) is None
-        assert heads.recall("::1", changed, Marks(*reversed(marks))) is None
+        assert heads.recall("::1", changed, Marks(marks.second, marks.first)) is None
     heads.forget(1_000)
     assert len(heads) == 0
     heads.remember(question(STRING), REQUEST)
