@@ -110,11 +110,11 @@ def test_files_leave_pages_a_turn_and_who_waits_too_long_is_asked_to_come_again(
         asking = [people.submit(dashboard.answer, path) for _ in range(2 * TURNS)]
         wait_until(lambda: transactions_under_way() > 1, what="a file is being made")
         time.sleep(0.5)
-        assert dashboard.ask("/keys/")[0] == 200
+        assert dashboard.ask("/activity/")[0] == 200
         assert dashboard.answer(path).status == 503, "so many wait that another one is told at once"
         assert time.monotonic() - asked < PATIENCE_S - 1
         other.execute("LOCK TABLE django_session IN ACCESS EXCLUSIVE MODE")
-        asking += [people.submit(dashboard.answer, "/keys/") for _ in range(TURNS)]
+        asking += [people.submit(dashboard.answer, "/activity/") for _ in range(TURNS)]
         early = [answer.result() for answer in islice(as_completed(asking), 2 * TURNS + 1)]
         other.rollback()
     late = [answer for answer in early if answer.status == 503]
@@ -124,7 +124,7 @@ def test_files_leave_pages_a_turn_and_who_waits_too_long_is_asked_to_come_again(
         assert (answer.headers["Retry-After"], answer.headers["Cache-Control"]) == ("10", "no-store")
         assert "default-src 'none'" in answer.headers["Content-Security-Policy"]
         assert b"<h1>The dashboard has too much to do</h1>" in answer.read()
-    assert dashboard.ask("/keys/")[0] == 200
+    assert dashboard.ask("/activity/")[0] == 200
     assert dashboard.ask(path)[1].count(b"\n") == 101, "each gave its turn back"
 
 
