@@ -9,6 +9,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.core.wsgi import get_wsgi_application
 from django.db import connections
 
+from dashboard.roomy import with_room
 from dashboard.waiting import InTurn
 from keys.tokens import KeyringError
 
@@ -21,11 +22,13 @@ try:
     for problem in checks.run_checks(tags=["urls"]):
         raise ImproperlyConfigured(problem.msg)
     connections.close_all()  # this thread needs none any more: the pool has one for each turn
-    application = InTurn(
-        django_application,
-        turns=settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"],
-        patience_s=settings.DATABASE_WAIT_SECONDS,
-        longest_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+    application = with_room(
+        InTurn(
+            django_application,
+            turns=settings.DATABASES["default"]["OPTIONS"]["pool"]["max_size"],
+            patience_s=settings.DATABASE_WAIT_SECONDS,
+            longest_body=settings.DATA_UPLOAD_MAX_MEMORY_SIZE,
+        )
     )
 except (ImproperlyConfigured, KeyringError) as error:
     raise SystemExit(f"Latchkey does not start: {error}") from None
