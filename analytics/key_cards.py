@@ -21,6 +21,7 @@ from analytics import key_states, key_usage
 from analytics.key_states import NEAR
 from analytics.key_usage import KeyUsage
 from dashboard import languages, words
+from dashboard.stamps import narrow
 from dashboard.templatetags.ui import state
 from keys import rows
 from keys.listing import KeyRow
@@ -56,16 +57,17 @@ def draw(
         usage = usages.get(row.pk, key_usage.NOTHING)
         of_record = (template_name, reader.reading, row, rows.passing(row, reader))
         made_of = (of_record, is_oob, usage)
-        html = _remembered.get(made_of)
-        if html is None:
+        pieces = _remembered.get(made_of)
+        if pieces is None:
             if (texts := _texts.get(of_record)) is None:
                 texts = _keep(_texts, of_record, _record_texts(row, template_name, reader))
-            html = _keep(_remembered, made_of, _draw(row, usage, texts, template_name, reader, is_oob=is_oob))
-        drawn.append(html)
+            html = _draw(row, usage, texts, template_name, reader, is_oob=is_oob)
+            pieces = _keep(_remembered, made_of, rows.without_token(html))
+        drawn.append(pieces)
     return rows.with_token(drawn, request)
 
 
-_remembered: dict[tuple[Hashable, ...], str] = {}
+_remembered: dict[tuple[Hashable, ...], tuple[str, ...]] = {}
 _texts: dict[tuple[Hashable, ...], dict[str, str]] = {}
 """What is said of a key whatever its usage, escaped: a key in the middle of its traffic has another usage each time."""
 
@@ -112,7 +114,7 @@ def _record_texts(row: KeyRow, template_name: str, reader: rows.Reader) -> dict[
     else:
         texts["products"] = rows.chips(row, reader)
         texts["deviation"] = rows.notice(row, reader)
-    return {name: conditional_escape(text) for name, text in texts.items()}
+    return {name: SafeString(narrow(conditional_escape(text))) for name, text in texts.items()}
 
 
 # Parts of a row, which pages of one key show too; the look of each is in one place. ------------------------------------

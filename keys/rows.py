@@ -170,9 +170,20 @@ def passing(row: KeyRow, reader: Reader) -> tuple[str, ...]:
     return clock.ago(row.last_used_at), clock.ago(row.grace_last_used_at), clock.countdown(row.grace_ends_at)
 
 
-def with_token(drawn: Iterable[str], request: Any) -> SafeString:
+def without_token(drawn: str) -> tuple[str, ...]:
+    """Return a row cut where the token of its forms stands: to look for it in a whole page takes a tenth of the page's time."""
+    return tuple(drawn.split(FORM_TOKEN))
+
+
+def with_token(drawn: Iterable[tuple[str, ...]], request: Any) -> SafeString:
     """Join rows, with the token in their forms."""
-    return SafeString("".join(drawn).replace(FORM_TOKEN, form_token.of(request)))
+    token = form_token.of(request)
+    parts = []  # joined at once: a row by itself would be copied, and where a letter is not of Latin 1 slowly
+    for first, *others in drawn:
+        parts.append(first)
+        for piece in others:
+            parts += (token, piece)
+    return SafeString("".join(parts))
 
 
 def states(found: KeyList, request: Any, chosen: str) -> SafeString:

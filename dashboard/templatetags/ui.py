@@ -16,7 +16,7 @@ from django.utils.translation import pgettext_lazy
 
 from dashboard import brand, htmx, languages, script_words, shell, words
 from dashboard.moments import Clock
-from dashboard.stamps import Stamps
+from dashboard.stamps import Stamps, narrow
 
 register = template.Library()
 
@@ -73,7 +73,7 @@ def words_for_scripts() -> SafeString:
 
 @cache
 def _words_for_scripts(language: str) -> SafeString:
-    return format_html_join("", ' data-{}="{}"', script_words.attributes().items())
+    return SafeString(narrow(format_html_join("", ' data-{}="{}"', script_words.attributes().items())))
 
 
 @register.simple_tag(takes_context=True)
