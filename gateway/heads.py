@@ -74,8 +74,9 @@ class Head:
 
     def restore(self, key: bytes, address: bytes) -> Request:
         """Return the request that has these two."""
-        given = {self.key_name: self.before_key + key, self.address_name: address}
-        return replace(self.request, headers={**self.request.headers, **given})
+        was = self.request
+        headers = {**was.headers, self.key_name: self.before_key + key, self.address_name: address}
+        return Request(was.method, was.target, headers, was.body, was.peer, was.keeps_alive)  # a fifth of `replace`
 
 
 class Heads:
