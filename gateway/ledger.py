@@ -19,11 +19,20 @@ PER_MINUTE = 100
 
 @dataclass(slots=True)
 class _Known:
-    """A group that is in the segment already: its number, and how many of its requests were kept in a minute."""
+    """A group that is in a segment already: its number there, and how many of its requests were kept in a minute."""
 
+    segment: object
     number: int
     minute: int = 0
     kept: int = 0
+
+
+@dataclass(slots=True)
+class Series:
+    """What requests are counted by, with the values of a `Group`, and where it was found last: most are one of many."""
+
+    group: tuple[int, ...]
+    known: _Known | None = None
 
 
 class Ledger:
@@ -41,32 +50,33 @@ class Ledger:
         self._kept = 0
         self._second = 0
         self._groups: dict[tuple[int, ...], _Known] = {}
+        self._segment = object()
         self._numbers = itertools.count()
         self._hits: list[bytes] = []
         self._others: list[bytes] = []
 
     def note(
-        self, group: tuple[int, ...], at_us: int, demand: int, request: Request, host: str | None, tracking_id: str
+        self, series: Series, at_us: int, demand: int, request: Request, host: str | None, tracking_id: str
     ) -> None:
-        """Note one answered request. `group` has the values of a `Group`, `demand` the requests of its calendar second so far."""
-        self.note_all(at_us, [(group, demand, request, host, tracking_id)])
+        """Note one answered request. `demand` are the requests of its calendar second so far."""
+        self.note_all(at_us, [(series, demand, request, host, tracking_id)])
 
-    def note_all(self, at_us: int, answered: Iterable[tuple[tuple[int, ...], int, Request, str | None, str]]) -> None:
+    def note_all(self, at_us: int, answered: Iterable[tuple[Series, int, Request, str | None, str]]) -> None:
         """Note requests that were answered at once, each as `note` takes them."""
-        groups, note, pack = self._groups, self._hits.append, records.pack_hit
+        segment, note, pack = self._segment, self._hits.append, records.pack_hit
         second = at_us // _SECOND_US
         if second != self._second:
             self._second, self._kept = second, 0
-        for group, demand, request, host, tracking_id in answered:
-            known = groups.get(group)
-            if known is None:
-                known = self._begin(group)
+        for series, demand, request, host, tracking_id in answered:
+            known = series.known
+            if known is None or known.segment is not segment:
+                known = series.known = self._groups.get(series.group) or self._begin(series.group)
             note(pack(known.number, demand, at_us))
-            if self._kept < (self._kept_max if group[-1] >= 400 else self._kept_max // 2):
+            if self._kept < (self._kept_max if series.group[-1] >= 400 else self._kept_max // 2):
                 self._keep(known, at_us, request, host, tracking_id)
 
     def _begin(self, group: tuple[int, ...]) -> _Known:
-        known = self._groups[group] = _Known(next(self._numbers) % _NUMBERS)
+        known = self._groups[group] = _Known(self._segment, next(self._numbers) % _NUMBERS)
         self._others.append(records.encode_group(known.number, Group(*group)))
         return known
 
@@ -98,3 +108,4 @@ class Ledger:
         others.append(frames)
         if not self._journal.write(b"".join(others), len(hits)):
             self._groups.clear()  # what follows goes where the groups are not known
+            self._segment = object()

@@ -101,7 +101,7 @@ class Passage:
         """Note a request that passes, and return the fields of its answer."""
         at_us = time.time_ns() // 1000
         self._counts[_OK] += 1
-        self._ledger.note(permit.group, at_us, admission.demand, request, permit.host, known_id)
+        self._ledger.note(permit.series, at_us, admission.demand, request, permit.host, known_id)
         report = self._sealer.seal(at_us, permit.place)
         return answers.passing(permit.whose, upstream, known_id, report, admission.remaining)
 
@@ -149,7 +149,7 @@ class Passage:
         """Return the answers of those that pass, noted; give the others theirs."""
         now_us, at_us = time.monotonic_ns() // 1000, time.time_ns() // 1000
         hits = limiter.hit_all(
-            [(permit.meter, permit.limit) for *_, permit in known], now_us=now_us, second=at_us // 1_000_000
+            [(permit.meter, permit.limit) for _, _, _, _, _, permit in known], now_us=now_us, second=at_us // 1_000_000
         )
         passing = []
         for (asker, head, key, address, original, permit), (remaining, demand) in zip(known, hits, strict=True):
@@ -162,7 +162,7 @@ class Passage:
         self._ledger.note_all(
             at_us,
             [
-                (permit.group, demand, request, permit.host, known_id)
+                (permit.series, demand, request, permit.host, known_id)
                 for _, request, _, permit, _, demand, known_id in passing
             ],
         )

@@ -8,6 +8,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway import answers, outcomes, reports
+from gateway.ledger import Series
 from gateway.limiter import Meter
 from gateway.requests import source
 from gateway.rules import Organization, Product, Rules, Secret
@@ -33,8 +34,8 @@ class Permit:
     host: str | None
     place: bytes
     """Organisation, key, product and number of the string, as the token of a report has them (`reports.pack_place`)."""
-    group: tuple[int, ...]
-    """What its requests are counted by, as in `records.Group`."""
+    series: Series
+    """What its requests are counted by."""
     whose: str
 
 
@@ -79,7 +80,7 @@ def remember(
         meter=(key.id, product.id),
         host=verdict.host,
         place=reports.pack_place(key.organization_id, key.id, product.id, secret.number),
-        group=(key.organization_id, key.id, secret.number, product.id, outcomes.OK.number, outcomes.OK.status),
+        series=Series((key.organization_id, key.id, secret.number, product.id, outcomes.OK.number, outcomes.OK.status)),
         whose=answers.who(key.public_id, organization.public_id, product.code, verdict.limit),
     )
     if len(headers.get(b"origin", b"")) <= _ORIGIN_MAX_BYTES:

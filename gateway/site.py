@@ -14,7 +14,7 @@ from gateway.answers import Reply
 from gateway.config import Config
 from gateway.forward import Original
 from gateway.later import Later
-from gateway.ledger import Ledger
+from gateway.ledger import Ledger, Series
 from gateway.limiter import Admission, Limiter, Meter
 from gateway.passage import Answer, Passage, for_nginx
 from gateway.permits import Permit
@@ -312,7 +312,7 @@ class Site:
         else:
             group = (secret.key.organization_id, secret.key.id, secret.number, product_id, number, status)
         demand = admission.demand if admission else 0
-        self._ledger.note(group, at_us, demand, call.request, verdict.host, call.tracking_id)
+        self._ledger.note(Series(group), at_us, demand, call.request, verdict.host, call.tracking_id)
 
 
 def _finish(later: Later, call: _Call, verdict: Verdict, admission: Admission) -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from gateway import batches, ledger, records, segments
 from gateway.batches import Tally, count, tally
 from gateway.journal import Journal
-from gateway.ledger import Ledger
+from gateway.ledger import Ledger, Series
 from gateway.records import BrokenFrame, Correction, Gap, Group, Hits, Record
 from gateway.requests import Request
 
@@ -185,7 +185,7 @@ def test_a_gap_is_declared_when_the_journal_ends(tmp_path, disk_limit):
 
 
 def note(book: Ledger, group: Group, at_us: int, **given) -> None:
-    book.note(group, at_us, given.get("demand", 1), REQUEST, "app.example.com", f"t-{at_us}")
+    book.note(Series(group), at_us, given.get("demand", 1), REQUEST, "app.example.com", f"t-{at_us}")
 
 
 def make_ledger(folder, kept_per_second: int = 1_000, **options) -> tuple[Ledger, Journal]:
