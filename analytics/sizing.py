@@ -173,9 +173,8 @@ def used_limits(organization: Organization, number: int) -> tuple[list[Fit], boo
     rows = KeyProduct.objects.select_related("product", "key").in_bulk(ids[:PAGE_SIZE])
     shown = [rows[pk] for pk in ids[:PAGE_SIZE] if pk in rows]
     read = peaks.days_of((row.key_id, row.product_id) for row in shown)
-    return [_fit(row.key, row.product, row.limit, *read[row.key_id, row.product_id]) for row in shown], len(
-        ids
-    ) > PAGE_SIZE
+    fits = [_fit(row.key, row.product, row.limit, *read[row.key_id, row.product_id]) for row in shown]
+    return fits, len(ids) > PAGE_SIZE
 
 
 def draw(days: Sequence[int], limit: int, advice: int) -> Drawing:

@@ -2,12 +2,11 @@
 
 import itertools
 from collections.abc import Iterable
-from dataclasses import dataclass
 
 from gateway import clients, records
 from gateway.clients import Network
 from gateway.journal import Journal
-from gateway.records import Group, Record
+from gateway.records import Group, Known, Record, Series
 from gateway.requests import Request
 
 _MINUTE_US = 60_000_000
@@ -15,24 +14,6 @@ _SECOND_US = 1_000_000
 _NUMBERS = 2**32
 PER_MINUTE = 100
 """So many requests of one group are kept in a minute, so that no key fills the log."""
-
-
-@dataclass(slots=True)
-class _Known:
-    """A group that is in a segment already: its number there, and how many of its requests were kept in a minute."""
-
-    segment: object
-    number: int
-    minute: int = 0
-    kept: int = 0
-
-
-@dataclass(slots=True)
-class Series:
-    """What requests are counted by, with the values of a `Group`, and where it was found last: most are one of many."""
-
-    group: tuple[int, ...]
-    known: _Known | None = None
 
 
 class Ledger:
@@ -49,7 +30,7 @@ class Ledger:
         self._kept_max = kept_per_second
         self._kept = 0
         self._second = 0
-        self._groups: dict[tuple[int, ...], _Known] = {}
+        self._groups: dict[tuple[int, ...], Known] = {}
         self._segment = object()
         self._numbers = itertools.count()
         self._hits: list[bytes] = []
@@ -75,12 +56,12 @@ class Ledger:
             if self._kept < (self._kept_max if series.group[-1] >= 400 else self._kept_max // 2):
                 self._keep(known, at_us, request, host, tracking_id)
 
-    def _begin(self, group: tuple[int, ...]) -> _Known:
-        known = self._groups[group] = _Known(self._segment, next(self._numbers) % _NUMBERS)
+    def _begin(self, group: tuple[int, ...]) -> Known:
+        known = self._groups[group] = Known(self._segment, next(self._numbers) % _NUMBERS)
         self._others.append(records.encode_group(known.number, Group(*group)))
         return known
 
-    def _keep(self, known: _Known, at_us: int, request: Request, host: str | None, tracking_id: str) -> None:
+    def _keep(self, known: Known, at_us: int, request: Request, host: str | None, tracking_id: str) -> None:
         minute = at_us // _MINUTE_US
         if known.minute != minute:
             known.minute, known.kept = minute, 0

@@ -60,7 +60,10 @@ class Limiter:
         return Admission(remaining >= 0, max(remaining, 0), demand)
 
     def hit_all(self, asked: Iterable[tuple[Meter, int]], *, now_us: int, second: int) -> list[tuple[int, int]]:
-        """Decide about requests of one moment, in their order, as `hit` does. Return for each how many more are admitted now, -1 for one that is not, and its demand."""
+        """Decide about requests of one moment, in their order, as `hit` does.
+
+        Return for each how many more are admitted now, or -1 where it is not admitted itself, and its demand.
+        """
         if now_us - self._born_us >= _GENERATION_US:
             self._age(now_us)
         young, old = self._young, self._old

@@ -8,8 +8,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gateway import answers, outcomes, reports
-from gateway.ledger import Series
 from gateway.limiter import Meter
+from gateway.records import Series
 from gateway.requests import source
 from gateway.rules import Organization, Product, Rules, Secret
 from gateway.verdict import Verdict, source_host

@@ -46,6 +46,24 @@ class Group(NamedTuple):
     status: int
 
 
+@dataclass(slots=True)
+class Known:
+    """A group that is in a segment already: its number there, and how many of its requests were kept in a minute."""
+
+    segment: object
+    number: int
+    minute: int = 0
+    kept: int = 0
+
+
+@dataclass(slots=True)
+class Series:
+    """What requests are counted by, with the values of a `Group`, and where it was found last: most are one of many."""
+
+    group: tuple[int, ...]
+    known: Known | None = None
+
+
 @dataclass(frozen=True, slots=True)
 class Hits:
     """The counted requests of one turn, for `read_hits`."""

@@ -14,11 +14,12 @@ from gateway.answers import Reply
 from gateway.config import Config
 from gateway.forward import Original
 from gateway.later import Later
-from gateway.ledger import Ledger, Series
+from gateway.ledger import Ledger
 from gateway.limiter import Admission, Limiter, Meter
 from gateway.passage import Answer, Passage, for_nginx
 from gateway.permits import Permit
 from gateway.policy import Policy
+from gateway.records import Series
 from gateway.redis_limiter import RedisLimiter
 from gateway.reports import Desk, Sealer
 from gateway.requests import BadTarget, Request, Target, find_key, new_tracking_id, read_target, sources, tracking_id

@@ -14,8 +14,8 @@ from hypothesis import strategies as st
 from gateway import batches, ledger, records, segments
 from gateway.batches import Tally, count, tally
 from gateway.journal import Journal
-from gateway.ledger import Ledger, Series
-from gateway.records import BrokenFrame, Correction, Gap, Group, Hits, Record
+from gateway.ledger import Ledger
+from gateway.records import BrokenFrame, Correction, Gap, Group, Hits, Record, Series
 from gateway.requests import Request
 
 big = st.integers(0, 2**63 - 1)
